@@ -1,0 +1,103 @@
+/** The closed lists whose positions are numbers in shared memory, in plans and in records. Append only. */
+
+/** What a server may take, as deciding sees it. */
+export const ServerState = {
+  FREE: 0,
+  READY: 1,
+  DRAINING: 2,
+  OVERLOADED: 3,
+  DOWN: 4,
+  MAINTENANCE: 5,
+} as const;
+export type ServerState = (typeof ServerState)[keyof typeof ServerState];
+
+/** How a connection's server was found. */
+export const RECOGNISED_BY = ["new", "token", "user", "source", "route"] as const;
+export type RecognisedBy = (typeof RECOGNISED_BY)[number];
+export const Recognised = { NEW: 0, TOKEN: 1, USER: 2, SOURCE: 3, ROUTE: 4 } as const;
+
+/** Why a connection ended. */
+export const ENDS = [
+  "client-closed",
+  "server-closed",
+  "client-reset",
+  "server-reset",
+  "connect-failed",
+  "no-server",
+  "queue-timeout",
+  "queue-full",
+  "first-bytes-timeout",
+  "idle-timeout",
+  "limit",
+  "bad-protocol",
+  "not-allowed",
+  "taken-over",
+  "drained",
+  "ended-by-admin",
+  "server-down",
+  "worker-lost",
+  "shutdown",
+] as const;
+export type End = (typeof ENDS)[number];
+
+/** A connection's ending as the number that counters and records carry. */
+export const EndCode = Object.fromEntries(ENDS.map((end, code) => [end, code])) as Record<End, number>;
+
+/** Why a client was refused before it reached a server, counted for each service. */
+export const REFUSALS = [
+  "not-tpkt",
+  "bad-length",
+  "malformed",
+  "preconnection-blob",
+  "first-bytes-timeout",
+  "closed-early",
+  "bad-proxy-header",
+  "limit-service",
+  "limit-source",
+  "limit-rate",
+  "no-server",
+  "queue-full",
+  "queue-timeout",
+  "connect-failed",
+  "no-route",
+  "no-files",
+] as const;
+export type Refusal = (typeof REFUSALS)[number];
+export const RefusalCode = Object.fromEntries(REFUSALS.map((reason, code) => [reason, code])) as Record<
+  Refusal,
+  number
+>;
+
+/** What became of a client who was remembered: the own-session figure. */
+export const RETURNS = ["own", "server_down", "drained", "full", "forgotten"] as const;
+export type Return = (typeof RETURNS)[number];
+export const ReturnCode = Object.fromEntries(RETURNS.map((result, code) => [result, code])) as Record<Return, number>;
+
+/** Why a new client is not where an earlier one would have been, for the access log's endDetail and "why rds2?". */
+export const REASONS = [
+  "",
+  "known server is down",
+  "known server is in maintenance",
+  "known server is full",
+  "token names no server of this pool",
+  "token is not valid",
+  "user name may be cut",
+  "forgotten after idle or lifetime",
+  "known server left the pool",
+  "every check failed: last known state used",
+] as const;
+export const Reason = {
+  NONE: 0,
+  SERVER_DOWN: 1,
+  SERVER_MAINTENANCE: 2,
+  SERVER_FULL: 3,
+  TOKEN_UNKNOWN_SERVER: 4,
+  TOKEN_INVALID: 5,
+  USER_MAY_BE_CUT: 6,
+  FORGOTTEN: 7,
+  SERVER_GONE: 8,
+  LAST_KNOWN: 9,
+} as const;
+
+/** Upper bounds of the time histograms, seconds; one more bucket is open. */
+export const HISTOGRAM_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 10] as const;

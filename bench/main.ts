@@ -1,0 +1,159 @@
+/**
+ * `npm run bench`: Holdfast, HAProxy and nginx on this machine, in turns, round after round; prints a table and writes it
+ * to bench/results/. `--help` has the options.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { Samples } from "./figures.ts";
+import { FULL, measureMemory, measureRound, type Plan, QUICK } from "./measure.ts";
+import { haproxy, holdfast, nginx, type Peer } from "./peers.ts";
+import { report } from "./report.ts";
+import { Helper, Running, shareCpus, startServers } from "./rig.ts";
+
+const HELP = `npm run bench -- [options]
+
+  --quick            less work and fewer rounds; writes no page
+  --rounds N         rounds that are counted (${FULL.rounds}; ${QUICK.rounds} if quick)
+  --threads N        threads that move bytes, on each side (1)
+  --only tcp|rdp     one protocol
+  --haproxy PATH     another HAProxy beside the one of the distribution; can be given more than once
+  --holdfast PATH    the executable that is measured (bin/holdfast)
+  --beside PATH      another Holdfast beside it, to see what a change did; can be given more than once
+  --name NAME        of the page: bench/results/<date>-NAME.md
+`;
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    threads: { type: "string", default: "1" },
+    only: { type: "string" },
+    haproxy: { type: "string", multiple: true, default: [] },
+    holdfast: { type: "string", default: join(import.meta.dir, "..", "bin", "holdfast") },
+    beside: { type: "string", multiple: true, default: [] },
+    name: { type: "string" },
+    help: { type: "boolean", short: "h", default: false },
+  },
+});
+if (options.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+
+const base = options.quick ? QUICK : FULL;
+const plan: Plan = { ...base, rounds: Number(options.rounds ?? base.rounds) };
+const threads = Number(options.threads);
+const only = options.only;
+const protocols = (["tcp", "rdp"] as const).filter((protocol) => only === undefined || protocol === only);
+if (!(plan.rounds >= 1) || !(threads >= 1) || protocols.length === 0) {
+  console.error(HELP);
+  process.exit(2);
+}
+
+const peers: Peer[] = [
+  holdfast("Holdfast", resolve(options.holdfast)),
+  ...options.beside.map((path) => holdfast(`Holdfast at ${path}`, resolve(path))),
+  haproxy("HAProxy", "haproxy"),
+];
+const versions = new Map<string, string>();
+for (const path of options.haproxy) {
+  const version = await versionOf([resolve(path), "-v"]);
+  const short = /version (\S+?)[-\s]/.exec(`${version} `)?.[1] ?? path;
+  peers.push(haproxy(`HAProxy ${short}`, resolve(path)));
+}
+peers.push(nginx("nginx", "nginx"));
+for (const peer of peers) versions.set(peer.name, await versionOf(peer.version));
+
+const folder = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
+const ours = shareCpus(threads);
+const samples = new Samples();
+const { helper: servers, servers: endpoints } = await startServers(ours);
+const load = new Helper("load.ts", ours);
+const running: Running[] = [];
+const start = (peer: Peer, run: string) =>
+  Running.start(peer, { servers: endpoints, threads, folder: join(folder, `${peers.indexOf(peer)}-${run}`) }, ours);
+
+try {
+  for (const peer of peers) running.push(await start(peer, "work"));
+  for (let round = 0; round <= plan.rounds; round++) {
+    const turns = running.map((_, n) => running[(n + round) % running.length]!);
+    // The first round is not counted: it warms every process up.
+    const into = round === 0 ? new Samples() : samples;
+    say(round === 0 ? "warming up" : `round ${round} of ${plan.rounds}`);
+    for (const protocol of protocols)
+      await measureRound({ plan, protocol, turns, load, server: endpoints[0]!, into, threads });
+  }
+  for (const one of running.splice(0)) await one.stop();
+  for (let round = 1; round <= plan.memoryRounds; round++) {
+    say(`memory, round ${round} of ${plan.memoryRounds}`);
+    for (const protocol of protocols) {
+      for (const peer of peers.filter((one) => one.protocols.includes(protocol))) {
+        const fresh = await start(peer, `${protocol}-memory-${round}`);
+        running.push(fresh);
+        await measureMemory({ plan, protocol, fresh, load, into: samples });
+        await fresh.stop();
+        running.pop();
+      }
+    }
+  }
+  publish();
+} finally {
+  for (const one of running) await one.stop();
+  await load.stop();
+  await servers.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function publish(): void {
+  const date = new Date().toISOString().slice(0, 10);
+  const page = report(
+    {
+      date,
+      command: ["npm run bench", ...(Bun.argv.length > 2 ? ["--", ...Bun.argv.slice(2)] : [])].join(" "),
+      commit: commit(),
+      rounds: plan.rounds,
+      threads,
+      pinned: ours !== undefined,
+      versions,
+      work: [
+        `A round: ${plan.connections} connections, ${plan.concurrency} at a time, 100 bytes each way (rdp: after the ` +
+          "Connection Request of one of 500 users and its Confirm); " +
+          `${(plan.bytes * plan.streams) / 2 ** 20} MB to the client and as much from it, on ${plan.streams} connections; ` +
+          `${plan.trips} round trips of 64 bytes on one connection; ${plan.firsts} connections one after the other, each ` +
+          "until the first byte of its answer.",
+        `Idle memory: ${plan.idle} connections that have carried their 100 bytes, in a fresh process, ${plan.memoryRounds} time(s).`,
+      ],
+    },
+    peers,
+    protocols,
+    samples,
+  );
+  console.log(page);
+  if (options.quick) return;
+  const name = options.name ?? `${cpus()[0]?.model ?? "machine"} ${cpus().length} cores`;
+  const results = join(import.meta.dir, "results");
+  mkdirSync(results, { recursive: true });
+  const path = join(results, `${date}-${name.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.md`);
+  writeFileSync(path, page);
+  say(`written to ${path}`);
+}
+
+function commit(): string {
+  const git = (...words: string[]) =>
+    Bun.spawnSync(["git", ...words], { cwd: import.meta.dir })
+      .stdout.toString()
+      .trim();
+  return `${git("rev-parse", "--short", "HEAD") || "unknown"}${git("status", "--porcelain", "--", "../src", "../bin") ? ", with changes" : ""}`;
+}
+
+async function versionOf(command: string[]): Promise<string> {
+  const child = Bun.spawn(command, { stdout: "pipe", stderr: "pipe" });
+  const said = (await new Response(child.stdout).text()) + (await new Response(child.stderr).text());
+  return said.trim().split("\n")[0] ?? "";
+}
+
+function say(what: string): void {
+  console.error(`bench: ${what}`);
+}

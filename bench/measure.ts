@@ -1,0 +1,131 @@
+/** One round: each row's work through each balancer in turn, next to each other in time so that they can be paired. */
+import type { Samples } from "./figures.ts";
+import type { Answer, Job } from "./load.ts";
+import type { Protocol } from "./peers.ts";
+import { cpuBetween, readCpu, readMemory } from "./process.ts";
+import { DIRECT } from "./report.ts";
+import type { Helper, Running } from "./rig.ts";
+import type { Endpoint } from "./sockets.ts";
+
+export interface Plan {
+  rounds: number;
+  connections: number;
+  concurrency: number;
+  streams: number;
+  /** On each stream, in each direction. */
+  bytes: number;
+  trips: number;
+  firsts: number;
+  idle: number;
+  memoryRounds: number;
+}
+
+export const FULL: Plan = {
+  rounds: 7,
+  connections: 8_000,
+  concurrency: 50,
+  streams: 4,
+  bytes: 64 * 2 ** 20,
+  trips: 10_000,
+  firsts: 2_000,
+  idle: 5_000,
+  memoryRounds: 3,
+};
+
+export const QUICK: Plan = {
+  ...FULL,
+  rounds: 3,
+  connections: 3_000,
+  bytes: 32 * 2 ** 20,
+  trips: 3_000,
+  firsts: 500,
+  memoryRounds: 1,
+};
+
+/** What is still under way when the load has its last byte: closing. Long enough for every balancer to be done. */
+const SETTLE_MS = 50;
+
+interface Round {
+  plan: Plan;
+  protocol: Protocol;
+  /** The balancers, in the order of this round. */
+  turns: Running[];
+  load: Helper;
+  /** One of the servers, for what is measured without a balancer. */
+  server: Endpoint;
+  into: Samples;
+  threads: number;
+}
+
+export async function measureRound({ plan, protocol, turns, load, server, into, threads }: Round): Promise<void> {
+  const takers = turns.filter(({ peer }) => peer.protocols.includes(protocol));
+  const rdp = protocol === "rdp";
+  const to = (one: Running) => ({ target: { host: "127.0.0.1", port: one.listen[protocol] }, rdp });
+  const direct = { target: server, rdp };
+
+  const crowd = { job: "connections", count: plan.connections, concurrency: plan.concurrency } as const;
+  for (const one of takers) {
+    const { answer, cpu } = await withCpu(one, load, { ...crowd, ...to(one) });
+    into.add(protocol, "connection", one.peer.name, cpu / 1000 / plan.connections);
+    into.add(protocol, "rate", one.peer.name, plan.connections / answer.seconds);
+    into.add(protocol, "busy", one.peer.name, (100 * cpu) / (answer.seconds * 1e9 * threads));
+  }
+  into.add(protocol, "rate", DIRECT, plan.connections / (await load.run({ ...crowd, ...direct })).seconds);
+
+  for (const job of ["down", "up"] as const) {
+    for (const one of takers) {
+      const { cpu } = await withCpu(one, load, { job, streams: plan.streams, bytes: plan.bytes, ...to(one) });
+      into.add(protocol, job, one.peer.name, cpu / 1000 / ((plan.streams * plan.bytes) / 2 ** 20));
+    }
+  }
+
+  for (const [job, row, count] of [
+    ["round-trips", "trip", plan.trips],
+    ["first-bytes", "first", plan.firsts],
+  ] as const) {
+    const floor = await load.run({ job, count, ...direct });
+    into.add(protocol, `${row}50`, DIRECT, floor.p50!);
+    into.add(protocol, `${row}99`, DIRECT, floor.p99!);
+    for (const one of takers) {
+      const answer = await load.run({ job, count, ...to(one) });
+      into.add(protocol, `${row}50`, one.peer.name, answer.p50! - floor.p50!);
+      into.add(protocol, `${row}99`, one.peer.name, answer.p99! - floor.p99!);
+    }
+  }
+}
+
+async function withCpu(one: Running, load: Helper, job: Job): Promise<{ answer: Answer; cpu: number }> {
+  const before = readCpu(one.pids);
+  try {
+    const answer = await load.run(job);
+    await Bun.sleep(SETTLE_MS);
+    return { answer, cpu: cpuBetween(before, readCpu(one.pids)) };
+  } catch (error) {
+    throw new Error(`${one.peer.name}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** Enough connections for a fresh process to have loaded what it needs for one. */
+const WARM_CONNECTIONS = 500;
+/** Long enough for a collector to have gone over what connecting left behind. */
+const MEMORY_SETTLE_MS = 1_000;
+
+export async function measureMemory(measured: {
+  plan: Plan;
+  protocol: Protocol;
+  fresh: Running;
+  load: Helper;
+  into: Samples;
+}): Promise<void> {
+  const { plan, protocol, fresh, load, into } = measured;
+  const to = { target: { host: "127.0.0.1", port: fresh.listen[protocol] }, rdp: protocol === "rdp" };
+  await load.run({ job: "connections", count: WARM_CONNECTIONS, concurrency: plan.concurrency, ...to });
+  await Bun.sleep(MEMORY_SETTLE_MS);
+  const before = readMemory(fresh.pids);
+  await load.run({ job: "connections", count: plan.idle, concurrency: plan.concurrency, hold: true, ...to });
+  await Bun.sleep(MEMORY_SETTLE_MS);
+  const bytes = readMemory(fresh.pids) - before;
+  await load.run({ job: "release" });
+  into.add(protocol, "idle", fresh.peer.name, bytes / plan.idle);
+  into.add(protocol, "empty", fresh.peer.name, before / 2 ** 20);
+}

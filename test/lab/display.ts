@@ -22,6 +22,8 @@ export interface ClientOptions {
 /** A running client. */
 export interface Client {
   readonly user: string;
+  /** The source address it was given. */
+  readonly from: string | undefined;
   readonly exited: Promise<number>;
   /** The last lines that it wrote, for the message of a failure. */
   output(): string;
@@ -62,6 +64,7 @@ export async function startDisplay(): Promise<Display> {
     const child = new Child(xfreerdp(options, way), undefined, env);
     const client: Client = {
       user: options.user.name,
+      from: options.from,
       exited: child.exited,
       output: () => child.output(),
       async leave() {

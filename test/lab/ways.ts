@@ -2,6 +2,10 @@
 
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { setTimeout } from "node:timers/promises";
+
+/** Nothing tells when a port opens: it is asked again after this long. */
+const BETWEEN_PROBES_MS = 50;
 
 /** A port of 127.0.0.1 that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -11,6 +15,33 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
+}
+
+/** `wanted` when it is free on 127.0.0.1, else another. */
+export async function portLike(wanted: number): Promise<number> {
+  const probe = createServer().listen(wanted, "127.0.0.1");
+  const free = await once(probe, "listening").then(
+    () => true,
+    () => false,
+  );
+  probe.close();
+  return free ? wanted : freePort();
+}
+
+/** Resolves when 127.0.0.1:`port` accepts connections; rejects when it does not within `limitMs`. */
+export async function accepts(port: number, limitMs: number): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    const probe = connect({ host: "127.0.0.1", port });
+    const accepted = await once(probe, "connect").then(
+      () => true,
+      () => false,
+    );
+    probe.destroy();
+    if (accepted) return;
+    if (performance.now() > deadline) throw new Error(`nothing listens on 127.0.0.1:${port} after ${limitMs} ms`);
+    await setTimeout(BETWEEN_PROBES_MS);
+  }
 }
 
 /** One hop that changes nothing but the source address. */

@@ -102,6 +102,7 @@ export const parsers: readonly ParserUnderTest[] = [
       "a length indicator that is one too small": hex("03 00 00 13 0d e0 0000 0000 00 01 00 0800 03000000"),
       "a Connection Confirm": buildConnectionConfirm(1),
       "a cookie without a line end": hex("03 00 00 11 0c e0 0000 0000 00 436f6f6b6965"),
+      "a cookie whose line ends in CR": hex("03 00 00 12 0d e0 0000 0000 00 436f6f6b6965 0d"),
       "zeros in place of the variable part": hex("03 00 00 13 0e e0 0000 0000 00 0000000000000000"),
       "a negotiation request of the wrong length": hex("03 00 00 13 0e e0 0000 0000 00 01 00 0900 03000000"),
     },
@@ -115,6 +116,8 @@ export const parsers: readonly ParserUnderTest[] = [
     found: (from) => ({ ...blob, textAt: blob.textAt - from, textEnd: blob.textEnd - from }),
     good: {
       "version 1": hex("10000000 00000000 01000000 efbe0000"),
+      "version 2 with an empty text": hex("12000000 00000000 02000000 05000000 0000"),
+      "version 2 at the bound": hex("00040000 00000000 02000000 04030201 f701", "4100".repeat(503)),
       "version 2 that names a machine": hex("16000000 00000000 02000000 00000000 0200 4100 0000"),
     },
     bad: {
@@ -161,6 +164,7 @@ export const parsers: readonly ParserUnderTest[] = [
       "port 0": text("16777343.0.0000"),
       "a sign": text("-6777343.15885.0000"),
       "other text at the end": text("16777343.15885.0001"),
+      "other text behind the last dot": text("16777343.15885.1000"),
     },
   },
   {
@@ -194,6 +198,7 @@ export const parsers: readonly ParserUnderTest[] = [
         : { ...proxy, source: [...proxy.source], destination: [...proxy.destination] },
     good: {
       "v1 IPv4": text("PROXY TCP4 192.0.2.1 198.51.100.7 56324 3389\r\n"),
+      "v1 with addresses of zeros": text("PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n"),
       "v1 IPv6": text("PROXY TCP6 2001:db8::1 ::1 65535 1\r\n"),
       "v1 UNKNOWN with a tail": text("PROXY UNKNOWN ffff::1 whatever\r\n"),
       "v1 at its longest": text(`PROXY UNKNOWN ${"f".repeat(91)}\r\n`),
@@ -213,6 +218,7 @@ export const parsers: readonly ParserUnderTest[] = [
       "v1 with a leading zero": text("PROXY TCP4 192.0.2.1 198.51.100.7 056324 3389\r\n"),
       "v1 with a field too many": text("PROXY TCP4 192.0.2.1 198.51.100.7 56324 3389 1\r\n"),
       "v1 with LF alone": text("PROXY TCP4 192.0.2.1 198.51.100.7 56324 3389\n"),
+      "v1 with CR alone": text("PROXY TCP4 192.0.2.1 198.51.100.7 56324 3389\rX"),
       "v1 of 108 bytes": text(`PROXY UNKNOWN ${"f".repeat(92)}\r\n`),
       "v2 of version 1": hex(PROXY_V2, "11 11 000c", "c0000201 c6336407 dc04 0d3d"),
       "v2 with an unknown command": hex(PROXY_V2, "22 11 000c", "c0000201 c6336407 dc04 0d3d"),
@@ -249,6 +255,7 @@ export const parsers: readonly ParserUnderTest[] = [
       "idle per cent": text("75%\n"),
       "the first answer after a start": text("up ready 75%\r"),
       "everything at once": text("maint, weight:20\tmaxconn:30 DOWN #disk full, again\n"),
+      "only a description": text("#starting\n"),
       "words that mean nothing": text("hello 12 weight:257 maxconn:x\n"),
     },
     bad: { "an empty line": text("\r\n"), "only separators": text(" ,\t\n") },
@@ -262,6 +269,7 @@ export const parsers: readonly ParserUnderTest[] = [
     found: () => head,
     good: {
       "a length": text("HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 12\r\n\r\n"),
+      "an interim response": text("HTTP/1.1 100 Continue\r\n\r\n"),
       chunks: text("HTTP/1.1 404 Not Found\r\nTRANSFER-ENCODING: gzip, Chunked\r\n\r\n"),
       "neither, no phrase, LF alone": text("HTTP/1.0 503\n\n"),
     },
@@ -270,6 +278,7 @@ export const parsers: readonly ParserUnderTest[] = [
       "HTTP/2": text("HTTP/2 200\r\n\r\n"),
       "status 99": text("HTTP/1.1 099 Low\r\n\r\n"),
       "a status of four digits": text("HTTP/1.1 2000 OK\r\n\r\n"),
+      "a length and none": text("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 2\r\n\r\n"),
       "two lengths": text("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
       "a length that is no number": text("HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n"),
       "a field without a colon": text("HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"),

@@ -26,6 +26,7 @@ describe("an agent says", () => {
     ["maxconn:30", { maxconn: 30 }],
     ["MAINT,Stopped\tmaxconn:0", { admin: "maint", health: "stopped", maxconn: 0 }],
     ["fail #disk full, again", { health: "fail", reason: "disk full, again" }],
+    ["#starting", { reason: "starting" }],
     ["down#backup", { health: "down", reason: "backup" }],
   ];
   for (const [line, expected] of lines) test(line, () => expect(said(line)).toEqual(expected));

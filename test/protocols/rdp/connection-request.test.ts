@@ -80,6 +80,8 @@ describe("negotiation", () => {
   test("a protocol mask above 31 bits stays positive", () => {
     expect(read(buildConnectionRequest({ protocols: 0xffffffff }))).toBe(19);
     expect(out.protocols).toBe(0xffffffff);
+    expect(read(buildConnectionRequest({ protocols: 0xf4030201 }))).toBe(19);
+    expect(out.protocols).toBe(0xf4030201);
   });
 });
 

@@ -34,6 +34,7 @@ describe("may be cut", () => {
   test("eight characters are the whole name", () => expect(cut("john.doe")).toBe(false));
   test("ten characters are the whole name: only FreeRDP sends so many", () => expect(cut("john.smith")).toBe(false));
   test("more than nine bytes in another alphabet", () => expect(cut("j\u00fcrgen.mayer")).toBe(true));
+  test("a byte of 80h, the euro sign of Windows, is not ASCII", () => expect(cut("\u0080uro.mayer")).toBe(true));
 });
 
 test("bytes and text give the same, nothing outside the given room is written, and doing it twice changes nothing", () => {

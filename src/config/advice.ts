@@ -1,0 +1,105 @@
+/** Warnings about a file without mistakes: what will run, and hardly be what was meant. */
+import { type Finding, quote } from "./problem.ts";
+import { formatDuration, formatHostPort } from "./quantities.ts";
+import type { Config, Pool, Service } from "./schema.ts";
+
+/** Warnings, in no order. */
+export function advise(config: Config): Finding[] {
+  const usedBy = servicesOfPools(config);
+  return Object.values(config.pools).flatMap((pool) => {
+    const services = usedBy.get(pool.name) ?? [];
+    return [
+      ...adviseUse(pool, services),
+      ...advisePersistence(pool, services),
+      ...adviseChecks(pool),
+      ...adviseServers(pool, services),
+    ];
+  });
+}
+
+function servicesOfPools({ services }: Config): Map<string, Service[]> {
+  const usedBy = new Map<string, Service[]>();
+  for (const service of Object.values(services)) {
+    for (const name of new Set(service.routes.flatMap((route) => route.pool))) {
+      usedBy.set(name, [...(usedBy.get(name) ?? []), service]);
+    }
+  }
+  return usedBy;
+}
+
+function adviseUse({ name, algorithm, agent }: Pool, services: readonly Service[]): Finding[] {
+  const path = ["pools", name];
+  const findings: Finding[] = [];
+  if (services.length === 0) {
+    findings.push({ code: "config/unused-pool", path, at: "key", message: `no service uses pool ${quote(name)}` });
+  }
+  if (algorithm === "least-load" && agent === undefined) {
+    const message = "`least-load` without an `agent`: no server says how loaded it is";
+    findings.push({ code: "config/no-agent", path: [...path, "algorithm"], at: "value", message });
+  }
+  return findings;
+}
+
+function advisePersistence({ name, persistence }: Pool, services: readonly Service[]): Finding[] {
+  const path = ["pools", name];
+  const rdp = services.find((service) => service.protocol === "rdp");
+  if (persistence === undefined) {
+    const pinned = rdp?.routes
+      .filter((route) => route.pool.includes(name))
+      .every((route) => route.server !== undefined);
+    if (rdp === undefined || pinned) return [];
+    const message = `pool ${quote(name)} has no persistence: users of ${quote(rdp.name)} who come back land on any server`;
+    const hint = "Add `persistence: { by: [token, user, source] }`.";
+    return [{ code: "config/no-persistence", path, at: "key", message, hint }];
+  }
+  const findings: Finding[] = [];
+  const unread = services.length > 0 && rdp === undefined ? persistence.by.filter((by) => by !== "source") : [];
+  if (unread.length > 0) {
+    const message = `${unread.map(quote).join(" and ")} never applies: no service of pool ${quote(name)} is \`rdp\``;
+    findings.push({ code: "config/never-recognised", path: [...path, "persistence", "by"], at: "value", message });
+  }
+  if (persistence.lifetime < persistence.idle) {
+    const { lifetime, idle } = persistence;
+    const message = `\`lifetime\` (${formatDuration(lifetime)}) is shorter than \`idle\` (${formatDuration(idle)})`;
+    findings.push({ code: "config/short-lifetime", path: [...path, "persistence", "lifetime"], at: "value", message });
+  }
+  return findings;
+}
+
+function adviseChecks({ name, health, agent }: Pool): Finding[] {
+  const findings: Finding[] = [];
+  for (const [key, check] of [["health", health] as const, ["agent", agent] as const]) {
+    if (check === undefined || check.timeout < check.every) continue;
+    const message = `\`timeout\` (${formatDuration(check.timeout)}) is not shorter than \`every\` (${formatDuration(check.every)})`;
+    findings.push({ code: "config/slow-check", path: ["pools", name, key, "timeout"], at: "value", message });
+  }
+  return findings;
+}
+
+function adviseServers({ name, servers, agent }: Pool, services: readonly Service[]): Finding[] {
+  const findings: Finding[] = [];
+  const seen = new Map<string, string>();
+  const listened = new Map(
+    services.flatMap((service) => service.listen.map((address) => [formatHostPort(address), service.name] as const)),
+  );
+  for (const server of Object.values(servers)) {
+    const path = ["pools", name, "servers", server.name];
+    const address = formatHostPort(server.address);
+    const other = seen.get(address);
+    const service = listened.get(address);
+    seen.set(address, server.name);
+    if (other !== undefined) {
+      const message = `${quote(server.name)} has the address of ${quote(other)}`;
+      findings.push({ code: "config/same-server", path, at: "value", message });
+    }
+    if (service !== undefined) {
+      const message = `${quote(server.name)} is the address that service ${quote(service)} listens on`;
+      findings.push({ code: "config/loop", path, at: "value", message });
+    }
+  }
+  if (agent !== undefined && Object.values(servers).some((server) => server.address.port === agent.port)) {
+    const message = `port ${agent.port} is a server's own port, not the agent's`;
+    findings.push({ code: "config/agent-port", path: ["pools", name, "agent", "port"], at: "value", message });
+  }
+  return findings;
+}

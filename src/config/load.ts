@@ -1,0 +1,165 @@
+/** From a file to a configuration, or to every mistake in it at once. */
+import { readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { advise } from "./advice.ts";
+import { explainIssues } from "./issues.ts";
+import { type Finding, Lines, type Path, type Problem, pointerTo, quote, type Range } from "./problem.ts";
+import { checkReferences } from "./references.ts";
+import { type Config, configSchema } from "./schema.ts";
+import { MAX_TEXT, readYaml, type Spot, type YamlText } from "./yaml.ts";
+
+/** A text instead of a file. `name` is what messages call it, and paths in it are beside it. */
+export interface ConfigText {
+  readonly text: string;
+  readonly name: string;
+}
+
+/** A configuration with its warnings, or no configuration and the mistakes; both in file order. `text` is for excerpts. */
+export type LoadedConfig =
+  | { readonly config: Config; readonly problems: readonly Problem[]; readonly text: string }
+  | { readonly config: undefined; readonly problems: readonly Problem[]; readonly text: string };
+
+/** Most mistakes that are kept; a file with more is not a configuration. */
+const MAX_PROBLEMS = 1_000;
+
+/** Reads the file at a path, or a text. Never throws. */
+export function loadConfig(source: string | ConfigText): LoadedConfig {
+  if (typeof source !== "string") return loadText(source);
+  const read = readText(source);
+  if ("text" in read) return loadText({ text: read.text, name: source });
+  const { code, message } = read;
+  const place = { file: source, line: 1, column: 1, endColumn: 2, pointer: "" };
+  return { config: undefined, problems: [{ code, severity: "error", ...place, message }], text: "" };
+}
+
+type Unread = {
+  readonly code: "config/unreadable-file" | "config/too-large" | "config/bad-yaml";
+  readonly message: string;
+};
+
+function readText(path: string): { text: string } | Unread {
+  try {
+    const about = statSync(path);
+    if (about.isDirectory()) return { code: "config/unreadable-file", message: "this is a folder, not a file" };
+    if (about.size > 4 * MAX_TEXT) return { code: "config/too-large", message: "the file is larger than 1 MiB" };
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path)) };
+  } catch (error) {
+    if (error instanceof TypeError) return { code: "config/bad-yaml", message: "the file is not UTF-8 text" };
+    return { code: "config/unreadable-file", message: wordsOf(error) };
+  }
+}
+
+function wordsOf(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT") return "there is no such file";
+  if (code === "EACCES" || code === "EPERM") return "this user may not read the file";
+  return `the file cannot be read (${code ?? "unknown error"})`;
+}
+
+function loadText({ text, name }: ConfigText): LoadedConfig {
+  const yaml = readYaml(text);
+  const place = new Placing(text, name, yaml);
+  for (const { range, path, ...rest } of yaml.findings) place.add(range, path, "error", rest);
+  if (yaml.value === undefined) return { config: undefined, problems: place.problems(), text };
+
+  const file = yaml.value ?? {};
+  const parsed = configSchema.safeParse(file);
+  const findings = [...(parsed.success ? [] : explainIssues(parsed.error.issues, file)), ...checkReferences(file)];
+  for (const finding of findings) place.addFinding(finding, "error");
+  const mistakes = place.problems();
+  if (!parsed.success || mistakes.length > 0) return { config: undefined, problems: mistakes, text };
+
+  const config = deepFreeze(withPaths(parsed.data, dirname(resolve(name))));
+  for (const finding of advise(config)) place.addFinding(finding, "warning");
+  return { config, problems: place.problems(), text };
+}
+
+/** Collects problems, gives each its place in the text, and leaves out what only follows from others. */
+class Placing {
+  readonly #lines: Lines;
+  readonly #file: string;
+  readonly #yaml: YamlText;
+  readonly #found = new Map<string, Problem & { readonly from: number }>();
+
+  constructor(text: string, file: string, yaml: YamlText) {
+    this.#lines = new Lines(text);
+    this.#file = file;
+    this.#yaml = yaml;
+  }
+
+  addFinding({ path, at, ...rest }: Finding, severity: Problem["severity"]): void {
+    const { spot, whole } = this.#spotOf(path);
+    const range = at === "key" && spot.key !== undefined ? spot.key : spot.value;
+    // After a mistake in the syntax the values behind it, and what seems to be missing before it, may be its consequences.
+    const reach = rest.code === "config/missing-key" || !whole ? spot.value[1] : range[1];
+    if (reach >= this.#yaml.soundTo) return;
+    this.add(range, path, severity, rest, spot.usedAt);
+  }
+
+  /** The same mistake at the same place of the text counts once: a value behind an alias is checked at each use. */
+  add(
+    range: Range,
+    path: Path,
+    severity: Problem["severity"],
+    { code, message, expected, hint }: Omit<Finding, "path" | "at">,
+    usedAt?: number,
+  ): void {
+    const known = `${code} ${range[0]}`;
+    const earlier = this.#found.get(known);
+    if (earlier !== undefined || this.#found.size >= 2 * MAX_PROBLEMS) return;
+    const hints = [hint, usedAt === undefined ? undefined : this.#usedBy(path, usedAt)].filter(
+      (text) => text !== undefined,
+    );
+    this.#found.set(known, {
+      code,
+      severity,
+      file: this.#file,
+      ...this.#lines.locate(range),
+      pointer: pointerTo(path),
+      message,
+      ...(expected === undefined ? {} : { expected }),
+      ...(hints.length === 0 ? {} : { hint: hints.join(" ") }),
+      from: range[0],
+    });
+  }
+
+  /** In file order, at most MAX_PROBLEMS. */
+  problems(): Problem[] {
+    const sorted = [...this.#found.values()].toSorted((a, b) => a.from - b.from);
+    return sorted.slice(0, MAX_PROBLEMS).map(({ from: _, ...problem }) => problem);
+  }
+
+  /** The spot of a path, or of the nearest value around it that is written in the file. */
+  #spotOf(path: Path): { spot: Spot; whole: boolean } {
+    let spot = this.#yaml.spot;
+    for (const step of path) {
+      const child = spot.children.get(String(step));
+      if (child === undefined) return { spot, whole: false };
+      spot = child;
+    }
+    return { spot, whole: true };
+  }
+
+  #usedBy([kind, name]: Path, usedAt: number): string {
+    const user = name === undefined ? quote(kind) : `${String(kind).replace(/s$/, "")} ${quote(name)}`;
+    return `Used by ${user}, line ${this.#lines.lineOf(usedAt)}.`;
+  }
+}
+
+/** Paths of the file are beside it, whatever the folder the program was started in. */
+function withPaths(config: Config, folder: string): Config {
+  const { data, log, tokens } = config;
+  return {
+    ...config,
+    ...(data === undefined ? {} : { data: resolve(folder, data) }),
+    log: log.file === undefined ? log : { ...log, file: resolve(folder, log.file) },
+    ...(tokens === undefined ? {} : { tokens: { keyFile: resolve(folder, tokens.keyFile) } }),
+  };
+}
+
+/** Bytes of networks cannot be frozen; nobody has a reason to write to them. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
+}

@@ -49,11 +49,11 @@ export class Fingerprinter {
     const length = to - from + 8;
     absorb(v, word(bytes, at, Math.min(at + 4, to)), word(bytes, at + 4, to) | (length << 24));
     v[4]! ^= 0xee;
-    for (let round = 0; round < 4; round++) mix(v);
+    mix(v, 4);
     out[0] = v[0]! ^ v[2]! ^ v[4]! ^ v[6]!;
     out[1] = v[1]! ^ v[3]! ^ v[5]! ^ v[7]!;
     v[2]! ^= 0xdd;
-    for (let round = 0; round < 4; round++) mix(v);
+    mix(v, 4);
     out[2] = v[0]! ^ v[2]! ^ v[4]! ^ v[6]!;
     out[3] = v[1]! ^ v[3]! ^ v[5]! ^ v[7]!;
   }
@@ -77,14 +77,13 @@ function word(bytes: Uint8Array, from: number, to: number): number {
 function absorb(v: Int32Array, low: number, high: number): void {
   v[6]! ^= low;
   v[7]! ^= high;
-  mix(v);
-  mix(v);
+  mix(v, 2);
   v[0]! ^= low;
   v[1]! ^= high;
 }
 
-/** One SipRound. A carry is seen by the sum being smaller than what was added. */
-function mix(v: Int32Array): void {
+/** SipRounds. A carry is seen by the sum being smaller than what was added. */
+function mix(v: Int32Array, rounds: number): void {
   let a = v[0]!;
   let A = v[1]!;
   let b = v[2]!;
@@ -93,42 +92,45 @@ function mix(v: Int32Array): void {
   let C = v[5]!;
   let d = v[6]!;
   let D = v[7]!;
-  let low: number;
-
-  // v0 += v1; v1 = rotl(v1, 13) ^ v0; v0 = rotl(v0, 32)
-  a = (a + b) | 0;
-  A = (A + B + (a >>> 0 < b >>> 0 ? 1 : 0)) | 0;
-  low = ((b << 13) | (B >>> 19)) ^ a;
-  B = ((B << 13) | (b >>> 19)) ^ A;
-  b = low;
-  low = a;
-  a = A;
-  A = low;
-  // v2 += v3; v3 = rotl(v3, 16) ^ v2
-  c = (c + d) | 0;
-  C = (C + D + (c >>> 0 < d >>> 0 ? 1 : 0)) | 0;
-  low = ((d << 16) | (D >>> 16)) ^ c;
-  D = ((D << 16) | (d >>> 16)) ^ C;
-  d = low;
-  // v0 += v3; v3 = rotl(v3, 21) ^ v0
-  a = (a + d) | 0;
-  A = (A + D + (a >>> 0 < d >>> 0 ? 1 : 0)) | 0;
-  low = ((d << 21) | (D >>> 11)) ^ a;
-  D = ((D << 21) | (d >>> 11)) ^ A;
-  d = low;
-  // v2 += v1; v1 = rotl(v1, 17) ^ v2; v2 = rotl(v2, 32)
-  c = (c + b) | 0;
-  C = (C + B + (c >>> 0 < b >>> 0 ? 1 : 0)) | 0;
-  low = ((b << 17) | (B >>> 15)) ^ c;
-  B = ((B << 17) | (b >>> 15)) ^ C;
-  b = low;
-
+  for (; rounds > 0; rounds--) {
+    let low: number;
+    // v0 += v1; v1 = rotl(v1, 13) ^ v0; v0 = rotl(v0, 32)
+    a = (a + b) | 0;
+    A = (A + B + (a >>> 0 < b >>> 0 ? 1 : 0)) | 0;
+    low = ((b << 13) | (B >>> 19)) ^ a;
+    B = ((B << 13) | (b >>> 19)) ^ A;
+    b = low;
+    low = a;
+    a = A;
+    A = low;
+    // v2 += v3; v3 = rotl(v3, 16) ^ v2
+    c = (c + d) | 0;
+    C = (C + D + (c >>> 0 < d >>> 0 ? 1 : 0)) | 0;
+    low = ((d << 16) | (D >>> 16)) ^ c;
+    D = ((D << 16) | (d >>> 16)) ^ C;
+    d = low;
+    // v0 += v3; v3 = rotl(v3, 21) ^ v0
+    a = (a + d) | 0;
+    A = (A + D + (a >>> 0 < d >>> 0 ? 1 : 0)) | 0;
+    low = ((d << 21) | (D >>> 11)) ^ a;
+    D = ((D << 21) | (d >>> 11)) ^ A;
+    d = low;
+    // v2 += v1; v1 = rotl(v1, 17) ^ v2; v2 = rotl(v2, 32)
+    c = (c + b) | 0;
+    C = (C + B + (c >>> 0 < b >>> 0 ? 1 : 0)) | 0;
+    low = ((b << 17) | (B >>> 15)) ^ c;
+    B = ((B << 17) | (b >>> 15)) ^ C;
+    b = low;
+    low = c;
+    c = C;
+    C = low;
+  }
   v[0] = a;
   v[1] = A;
   v[2] = b;
   v[3] = B;
-  v[4] = C;
-  v[5] = c;
+  v[4] = c;
+  v[5] = C;
   v[6] = d;
   v[7] = D;
 }

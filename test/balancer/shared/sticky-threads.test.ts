@@ -43,6 +43,7 @@ test("a thread that dies in the middle of a write harms nobody else, and control
   // A client of the same bucket, who must not notice.
   const neighbour = Int32Array.of(9, lost[1]!, 8, 7);
   table.remember(neighbour, serverOf(neighbour, 2), secOf(2), 3);
+  table.remember(lost, serverOf(lost, 1), secOf(1), 2);
   const header = new Int32Array(memory.buffer, memory.layout.header, 64);
   const victim = start(memory, 2, "hang in a write");
   while (Atomics.load(header, 63) === 0) await new Promise(setImmediate);
@@ -64,6 +65,8 @@ test("a thread that dies in the middle of a write harms nobody else, and control
   expect(table.clearOwned(5)).toBe(0);
   expect(table.clearOwned(2)).toBe(1);
   expect(table.clearOwned(2)).toBe(0);
+  expect(table.find(lost, secOf(3), 0, 0, hit)).toBe(MISS);
+  expect(checkWhole(table)).toBe(table.entries());
   expect(table.remember(lost, serverOf(lost, 0), secOf(0), 1)).toBe(true);
   expect(table.find(lost, secOf(3), 0, 0, hit)).toBe(FOUND);
   expect(table.find(neighbour, secOf(3), 0, 0, hit)).toBe(FOUND);

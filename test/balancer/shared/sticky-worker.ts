@@ -8,7 +8,7 @@ declare const self: Worker;
 
 export interface Job extends Share {
   readonly column: number;
-  /** What to do: this many operations; for ever; or one remember of KEYS that never ends. */
+  /** What to do: this many operations; for ever; or one remember of client KEYS that never ends. */
   readonly operations: number | "for ever" | "hang in a write";
 }
 
@@ -17,7 +17,8 @@ self.onmessage = (event: MessageEvent<Job>) => {
   const memory = mapped(event.data);
   const table = new StickyTable(memory, layout, column);
   if (operations === "hang in a write") {
-    table.remember(hangingKey(new Int32Array(memory, layout.header, 64)), serverOf(keyOf(KEYS), 0), secOf(0), 1);
+    const key = keyOf(KEYS);
+    table.remember(key, serverOf(key, 0), secOf(0), hangingFlags(new Int32Array(memory, layout.header, 64)));
     return;
   }
   const random = randomFrom(column * 7919);
@@ -36,14 +37,13 @@ self.onmessage = (event: MessageEvent<Job>) => {
   self.postMessage({ torn });
 };
 
-/** A new key whose last word is never given: the table reads it first when it writes the entry. Says when in word 63. */
-function hangingKey(header: Int32Array): Int32Array {
-  const key = keyOf(KEYS);
-  return new Proxy(key, {
-    get: (_, name) => {
-      if (name !== "3") return key[name as unknown as number];
+/** A number that is never given: the table asks for it when it has written half of the entry. Says when in word 63. */
+function hangingFlags(header: Int32Array): number {
+  const flags = {
+    valueOf: () => {
       Atomics.store(header, 63, 1);
       for (;;);
     },
-  });
+  };
+  return flags as unknown as number;
 }

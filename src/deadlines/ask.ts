@@ -1,0 +1,96 @@
+/**
+ * One question and its answer over TCP or TLS: connect, send, collect until the answer can be judged, close. What health
+ * checks and agents have in common.
+ *
+ * Sockets of node:net and not Bun.connect: destroying one that is still connecting frees its descriptor at once (measured),
+ * while a Bun socket that connects cannot be given up; a dead host checked every 2 s would hold some sixty of them.
+ */
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { Timing } from "./timing.ts";
+import { failureText } from "./wording.ts";
+
+/** Pieces an answer may come in: who sends byte by byte is not read for ever. */
+const MAX_PIECES = 1024;
+
+/** What is asked, and how the answer is judged. */
+export interface Question<T> {
+  /** Sent when connected (and, over TLS, when the certificate was accepted). Empty: nothing. */
+  readonly send: Uint8Array;
+  /** Bytes of an answer that are looked at, at most; what has come by then is judged as if nothing followed. */
+  readonly limit: number;
+  /** Speak TLS. `verify`: the certificate must be valid for `name`. */
+  readonly tls?: { readonly name: string; readonly verify: boolean };
+  /**
+   * Judges the answer so far: the verdict, or undefined while more is needed. Called first with no bytes when connected.
+   * `ended`: nothing more will come. Never throws.
+   */
+  judge(answer: Uint8Array, ended: boolean): T | undefined;
+}
+
+/** A verdict, or why there is none: the reason in words ("connection refused"). */
+export type Answer<T> = { readonly value: T } | { readonly failure: string };
+
+/** Something under way. `done` never rejects; `cancel` closes everything and resolves it with a failure. */
+export interface Pending<T> {
+  readonly done: Promise<Answer<T>>;
+  cancel(): void;
+}
+
+/** Asks `host:port`. After `timeoutMs`, name lookup included, the socket is closed whatever it was doing. */
+export function ask<T>(
+  host: string,
+  port: number,
+  question: Question<T>,
+  timeoutMs: number,
+  timing: Timing,
+): Pending<T> {
+  const { promise, resolve } = Promise.withResolvers<Answer<T>>();
+  const within = spellMs(timeoutMs);
+  let connected = false;
+  let received = new Uint8Array(0);
+  let pieces = 0;
+
+  const socket: Socket = question.tls === undefined ? connectTcp({ host, port }) : openTls(host, port, question.tls);
+  const end = (answer: Answer<T>) => {
+    stopTimer();
+    socket.destroy();
+    resolve(answer);
+  };
+  const stopTimer = timing.after(timeoutMs, () =>
+    end({ failure: connected ? `no whole answer within ${within}` : `no connection within ${within}` }),
+  );
+  const judge = (ended: boolean) => {
+    const value = question.judge(received, ended);
+    if (value !== undefined) end({ value });
+    else if (ended) end({ failure: received.length === 0 ? "closed without an answer" : "closed within the answer" });
+  };
+
+  socket.once(question.tls === undefined ? "connect" : "secureConnect", () => {
+    connected = true;
+    if (question.send.length > 0) socket.write(question.send);
+    judge(false);
+  });
+  socket.on("data", (piece: Uint8Array) => {
+    if (++pieces > MAX_PIECES) return end({ failure: "answer in too many pieces" });
+    const room = question.limit - received.length;
+    received = Buffer.concat([received, piece.length > room ? piece.subarray(0, room) : piece]);
+    judge(received.length === question.limit);
+  });
+  socket.once("end", () => judge(true));
+  // Stays for good: an error after `end` has no other listener, and would end the process.
+  socket.on("error", (error) => end({ failure: failureText(error) }));
+  socket.once("close", () => end({ failure: "closed without an answer" }));
+
+  return { done: promise, cancel: () => end({ failure: "cancelled" }) };
+}
+
+function openTls(host: string, port: number, { name, verify }: { name: string; verify: boolean }): Socket {
+  // An address is no server name (RFC 6066 3); the certificate is then held against the address that is connected to.
+  const servername = isIP(name) === 0 ? { servername: name } : {};
+  return connectTls({ host, port, rejectUnauthorized: verify, ...servername });
+}
+
+function spellMs(ms: number): string {
+  return ms < 1000 ? `${ms} ms` : `${ms / 1000} s`;
+}

@@ -1,0 +1,38 @@
+/** One check of one server, from the settings to the verdict. */
+
+import { type Answer, ask } from "../../../deadlines/ask.ts";
+import { type Ended, run } from "../../../deadlines/run.ts";
+import type { Timing } from "../../../deadlines/timing.ts";
+import type { CheckKind, HealthCheck, Target, Verdict } from "./check.ts";
+import { CHECK_KINDS } from "./index.ts";
+
+/** A check under way. `done` never rejects. */
+export interface Probe {
+  readonly done: Promise<Verdict>;
+  cancel(): void;
+}
+
+/** Checks `target` once; decided within `settings.timeout`, and nothing of it goes on after that. */
+export function probe(settings: HealthCheck, target: Target, timing: Timing): Probe {
+  // The kind was chosen by the settings' own word: they fit.
+  const kind = CHECK_KINDS[settings.check] as CheckKind;
+  const own = settings as never;
+  if ("ask" in kind) {
+    const pending = ask(target.host, target.port, kind.ask(own, target), settings.timeout, timing);
+    return { done: pending.done.then(verdictOf), cancel: pending.cancel };
+  }
+  const { argv, env } = kind.command(own, target);
+  const pending = run(argv, env, settings.timeout, timing);
+  return { done: pending.done.then((answer) => verdictOf(judgeEnd(answer))), cancel: pending.cancel };
+}
+
+function verdictOf(answer: Answer<Verdict>): Verdict {
+  return "failure" in answer ? { alive: false, reason: answer.failure } : answer.value;
+}
+
+function judgeEnd(answer: Answer<Ended>): Answer<Verdict> {
+  if ("failure" in answer) return answer;
+  const { code, signal, lastLine } = answer.value;
+  const how = signal === undefined ? `exit code ${code}` : `ended by ${signal}`;
+  return { value: { alive: code === 0, reason: lastLine === "" ? how : `${how}: ${lastLine}` } };
+}

@@ -92,6 +92,7 @@ function connections(to: Endpoint, rdp: boolean, count: number, concurrency: num
   const phase: number[] = [];
   const missing: number[] = [];
   let opened = 0;
+  let asked = 0;
   let done = 0;
 
   const open = (): void => {
@@ -107,7 +108,7 @@ function connections(to: Endpoint, rdp: boolean, count: number, concurrency: num
     missing[fd] = answer;
   };
   const connected = (fd: number): void => {
-    if (rdp) ask(fd, CONFIRMING, REQUESTS[opened % REQUESTS.length]!, CONFIRM_SIZE);
+    if (rdp) ask(fd, CONFIRMING, REQUESTS[asked++ % REQUESTS.length]!, CONFIRM_SIZE);
     else ask(fd, ANSWERING, MESSAGE, MESSAGE_SIZE);
   };
   const answered = (fd: number): void => {

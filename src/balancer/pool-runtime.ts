@@ -1,0 +1,101 @@
+/** A pool as a worker uses it: the plan with its servers' words, its algorithm and its persistence made ready. */
+import type { Picker } from "./algorithms/algorithm.ts";
+import { algorithmNamed } from "./algorithms/index.ts";
+import { Candidate } from "./candidate.ts";
+import type { Client } from "./client.ts";
+import type { SourceMask } from "./masked-source.ts";
+import { persistenceNamed } from "./persistence/index.ts";
+import type { Recogniser } from "./persistence/persistence.ts";
+import type { PoolPlan } from "./plan.ts";
+import { type Fingerprinter, saltOf } from "./shared/fingerprint.ts";
+import type { PoolView, Scoreboard, ServerId } from "./shared/scoreboard.ts";
+import type { StickyTable } from "./shared/sticky.ts";
+
+/** Masks for algorithms by source in a pool without persistence; the schema has the same defaults. */
+const DEFAULT_MASK: SourceMask = { ipv4: 32, ipv6: 64 };
+
+/** What a worker shares out to its pools. */
+export interface Shared {
+  readonly board: Scoreboard;
+  readonly sticky: StickyTable;
+  readonly fingerprinter: Fingerprinter;
+  /** Even in [0, 1). */
+  readonly random: () => number;
+}
+
+/** Primaries or backups: servers among which the algorithm picks. */
+export interface Tier {
+  readonly servers: readonly Candidate[];
+  readonly picker: Picker;
+}
+
+/** A way of recognising, and its position in RECOGNISED_BY. */
+export interface Kind {
+  readonly code: number;
+  readonly recogniser: Recogniser;
+}
+
+export class PoolRuntime {
+  readonly plan: PoolPlan;
+  readonly view: PoolView;
+  /** All servers, in the order of the file. */
+  readonly candidates: readonly Candidate[];
+  /** Primaries, then backups; a part without servers is left out. */
+  readonly tiers: readonly Tier[];
+  /** Best first; empty without persistence. */
+  readonly kinds: readonly Kind[];
+  readonly #byId: ReadonlyMap<number, Candidate>;
+
+  /** Throws for an algorithm or persistence that does not exist, which the schema does not let through. */
+  constructor(plan: PoolPlan, shared: Shared) {
+    this.plan = plan;
+    this.view = shared.board.pool(plan.id);
+    this.candidates = plan.servers.map((server, index) => new Candidate(server, shared.board.server(server.id), index));
+    this.#byId = new Map(this.candidates.map((candidate) => [candidate.plan.id, candidate]));
+    this.tiers = this.#prepareTiers(shared);
+    this.kinds = this.#prepareKinds(shared);
+  }
+
+  /** The server of that id, if the pool still has it. */
+  find(id: ServerId): Candidate | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** The client is on `server` now: every way of recognising the client learns it. */
+  remember(client: Client, server: ServerId, nowSec: number): void {
+    for (let i = 0; i < this.kinds.length; i++) this.kinds[i]!.recogniser.remember(client, server, nowSec);
+  }
+
+  /** The client is still there. */
+  touch(client: Client, nowSec: number): void {
+    for (let i = 0; i < this.kinds.length; i++) this.kinds[i]!.recogniser.touch(client, nowSec);
+  }
+
+  #prepareTiers({ random }: Shared): Tier[] {
+    const member = algorithmNamed(this.plan.algorithm);
+    if (member === undefined) throw new Error(`there is no algorithm ${this.plan.algorithm}`);
+    const primaries = this.candidates.filter((candidate) => !candidate.plan.backup);
+    const backups = this.candidates.filter((candidate) => candidate.plan.backup);
+    const setting = { pool: this.view, mask: maskOf(this.plan), random };
+    return [primaries, backups]
+      .filter((servers) => servers.length > 0)
+      .map((servers) => ({ servers, picker: member.prepare({ ...setting, servers }) }));
+  }
+
+  #prepareKinds({ sticky, fingerprinter }: Shared): Kind[] {
+    const { persistence } = this.plan;
+    if (persistence === null) return [];
+    const { idleSec, lifetimeSec } = persistence;
+    const [servers, salt, mask] = [this.candidates, saltOf(this.plan.name), maskOf(this.plan)];
+    return persistence.by.map((name) => {
+      const member = persistenceNamed(name);
+      if (member === undefined) throw new Error(`there is no persistence ${name}`);
+      const setting = { servers, table: sticky, fingerprinter, salt, idleSec, lifetimeSec, mask };
+      return { code: member.code, recogniser: member.prepare(setting) };
+    });
+  }
+}
+
+function maskOf({ persistence }: PoolPlan): SourceMask {
+  return persistence === null ? DEFAULT_MASK : { ipv4: persistence.maskIpv4, ipv6: persistence.maskIpv6 };
+}

@@ -166,6 +166,16 @@ describe("a server that is gone", () => {
     expect(ask(alice, [pool])).toMatchObject({ reason: "known server is in maintenance", returned: "drained" });
   });
 
+  test("of two servers that are lost to a client, the log names the one they are known on best", () => {
+    const { pool, alice } = withAlice({ by: ["user", "source"] });
+    pool.kinds[1]!.recogniser.remember(alice, serverOf(pool, "c").plan.id, NOW);
+    set(pool, "b", ServerState.DOWN);
+    set(pool, "c", ServerState.MAINTENANCE);
+    const answer = ask(alice, [pool]);
+    expect(answer).toMatchObject({ server: "a", reason: "known server is down", returned: "server_down" });
+    expect(answer.decision.lost?.plan.name).toBe("b");
+  });
+
   test("the clients of a server that left the file get another", () => {
     const rig = new Rig();
     const before = rig.pool({ servers: { a: {}, b: {} }, persistence: BY_USER });

@@ -57,8 +57,10 @@ describe("round-robin", () => {
     const rig = new Rig();
     const pool = rig.pool({ servers: { a: {}, b: {} } });
     for (const turn of [0x7fffffff, 0x80000000, 0xc0000000, 0xffffffff]) {
-      for (const { view } of pool.candidates) view.takeTurn(0, 0);
+      // `a` had its turn just now, `b` never.
       pool.view.setTurn(turn);
+      serverOf(pool, "a").view.takeTurn(turn, 0);
+      serverOf(pool, "b").view.takeTurn(0, 0);
       const order = names(pool, 20);
       expect(order.replaceAll("a", "")).toHaveLength(10);
     }
@@ -202,6 +204,16 @@ describe.each(["source-hash", "hash"])("%s", (algorithm) => {
     expect(placesOf(rig.pool({ algorithm, servers: ten }))).toEqual(places);
     const inOtherOrder = placesOf(rig.pool({ algorithm, servers: reversed }));
     expect(inOtherOrder.filter((name, n) => name !== places[n]).length).toBeLessThan(CLIENTS * 0.05);
+  });
+
+  test("where few of many servers are left, they share the clients by weight", () => {
+    const many = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`s${n}`, { weight: n === 7 ? 200 : 100 }]));
+    const pool = new Rig().pool({ algorithm, servers: many });
+    for (const { plan, view } of pool.candidates) {
+      if (plan.name !== "s7" && plan.name !== "s8") view.setState(ServerState.DOWN, NOW);
+    }
+    const heavy = placesOf(pool).filter((name) => name === "s7").length;
+    expect(Math.abs(heavy - (CLIENTS * 2) / 3)).toBeLessThan(5 * Math.sqrt((CLIENTS * 2) / 9));
   });
 
   test("every server of 2,000 has its part of the table", () => {

@@ -13,7 +13,7 @@ export interface Target {
   readonly server: string;
   /** Address or name, without brackets. */
   readonly host: string;
-  /** The port to check. */
+  /** The server's own port, or for a kind: the port to check. */
   readonly port: number;
 }
 

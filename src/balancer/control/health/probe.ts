@@ -12,8 +12,9 @@ export interface Probe {
   cancel(): void;
 }
 
-/** Checks `target` once; decided within `settings.timeout`, and nothing of it goes on after that. */
-export function probe(settings: HealthCheck, target: Target, timing: Timing): Probe {
+/** Checks `server` once, on its own port or the one that the settings name; decided within `settings.timeout`, and nothing of it goes on after that. */
+export function probe(settings: HealthCheck, server: Target, timing: Timing): Probe {
+  const target = "port" in settings && settings.port !== undefined ? { ...server, port: settings.port } : server;
   // The kind was chosen by the settings' own word: they fit.
   const kind = CHECK_KINDS[settings.check] as CheckKind;
   const own = settings as never;

@@ -211,7 +211,7 @@ test("over real sockets a server's death and return are seen", async () => {
   const events: ((change: HealthChange) => void)[] = [];
   const next = () => new Promise<HealthChange>((resolve) => events.push(resolve));
   const checks = new HealthChecks({ timing: systemTiming, onChange: (change) => events.shift()?.(change) });
-  const check: HealthCheck = { ...CHECK, every: 40, timeout: 20, fall: 2, rise: 2 };
+  const check: HealthCheck = { ...CHECK, every: 50, timeout: 2_000, fall: 2, rise: 2 };
   const dead = next();
   checks.apply([{ pool: "p", server: "s", host: "127.0.0.1", port, check, observe: 3, traffic: new Traffic() }]);
   expect(await dead).toMatchObject({ pool: "p", server: "s", up: false, reason: "connection refused", by: "check" });

@@ -8,7 +8,7 @@ import { systemTiming } from "../../../../src/deadlines/timing.ts";
 import { answering, openDescriptors, refusedPort, serve, silentPort } from "./servers.ts";
 
 const timing = { every: 2_000, timeout: 1_500, fall: 3, rise: 2 };
-const BRIEF = 120;
+const BRIEF = 250;
 
 async function check(settings: object, port: number, host = "127.0.0.1"): Promise<Verdict> {
   const target = { pool: "rds", server: "rds1", host, port };
@@ -27,6 +27,12 @@ describe("tcp", () => {
     expect(await check({ check: "tcp" }, await refusedPort())).toEqual({ alive: false, reason: "connection refused" });
   });
 
+  test("a port of its own is checked in place of the server's", async () => {
+    const server = await serve(() => {});
+    expect((await check({ check: "tcp", port: server.port }, await refusedPort())).alive).toBe(true);
+    await server.stop();
+  });
+
   test("a host that says nothing is dead at the deadline, and its socket is given up", async () => {
     const silent = await silentPort();
     // The first probe opens what the process keeps for good.
@@ -35,7 +41,7 @@ describe("tcp", () => {
     const verdicts = await Promise.all(
       Array.from({ length: 5 }, () => check({ check: "tcp", timeout: BRIEF }, silent.port)),
     );
-    expect(verdicts[0]).toEqual({ alive: false, reason: "no connection within 120 ms" });
+    expect(verdicts[0]).toEqual({ alive: false, reason: "no connection within 250 ms" });
     expect(openDescriptors()).toBe(before);
     silent.stop();
   });
@@ -86,7 +92,7 @@ describe("rdp", () => {
     const server = await serve(() => {});
     expect(await check({ check: "rdp", timeout: BRIEF }, server.port)).toEqual({
       alive: false,
-      reason: "no whole answer within 120 ms",
+      reason: "no whole answer within 250 ms",
     });
     await server.firstClosed;
     await server.stop();
@@ -238,7 +244,7 @@ describe("http", () => {
       socket.write("HTTP/1.1 200 OK\r\n\r\n");
       socket.once("close", () => clearInterval(timer));
     });
-    expect((await check({ ...withBody, timeout: BRIEF }, server.port)).reason).toBe("no whole answer within 120 ms");
+    expect((await check({ ...withBody, timeout: BRIEF }, server.port)).reason).toBe("no whole answer within 250 ms");
     await server.firstClosed;
     await server.stop();
   });
@@ -271,7 +277,7 @@ describe("https", () => {
 
   test("a server that never finishes the handshake is dead at the deadline and sees the connection closed", async () => {
     const server = await serve(() => {});
-    expect((await check({ ...web, timeout: BRIEF }, server.port)).reason).toBe("no connection within 120 ms");
+    expect((await check({ ...web, timeout: BRIEF }, server.port)).reason).toBe("no connection within 250 ms");
     await server.firstClosed;
     await server.stop();
   });

@@ -57,7 +57,7 @@ export const healthCheck = z
         .max(64)
         .meta({ title: "a program and its arguments", expected: "a list: the program and its arguments" })
         .describe(
-          "The program and its arguments; there is no shell. It finds HOLDFAST_POOL, HOLDFAST_SERVER, HOLDFAST_HOST and HOLDFAST_PORT in its environment, and is killed at `timeout`.",
+          "The program and its arguments; there is no shell. It finds HOLDFAST_POOL, HOLDFAST_SERVER, HOLDFAST_ADDRESS and HOLDFAST_PORT in its environment, and is killed at `timeout`.",
         ),
     }),
   ])

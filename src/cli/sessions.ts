@@ -1,5 +1,5 @@
 /** `holdfast sessions list | end`: whose session is where, and ending some. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { ApiClient } from "../api/client.ts";
 import type { Session, SessionFilter, SessionSelector } from "../balancer/control/balancer.ts";
 import { printable } from "../config/problem.ts";
@@ -39,7 +39,7 @@ function listCommand(): Command {
       "holdfast sessions list --server rds/rds2          on one server",
     ]),
   )
-    .option("--state <state>", "connected or disconnected", stateOption)
+    .addOption(new Option("--state <state>", "only these").choices(["connected", "disconnected"]))
     .option("--json", "one object a line");
   return action(withClientOptions(base), async (terminal, options: SelectOptions & { state?: Session["state"] }) => {
     const { id: _, ...selector } = selectorOf(options);
@@ -109,11 +109,6 @@ function selectorOf(options: SelectOptions & { id?: string }): SessionSelector {
     ...(options.pool === undefined ? {} : { pool: options.pool }),
     ...options.server,
   };
-}
-
-function stateOption(text: string): Session["state"] {
-  if (text === "connected" || text === "disconnected") return text;
-  throw new HoldfastError("cli/usage", `\`${text}\` is no state of a session`, { hint: "connected or disconnected" });
 }
 
 async function allSessions(client: ApiClient, filter: Omit<SessionFilter, "limit">): Promise<Session[]> {

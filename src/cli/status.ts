@@ -1,7 +1,6 @@
 /** `holdfast status`: services, pools, servers and what needs attention. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { StatusReport } from "../balancer/control/balancer.ts";
-import { HoldfastError } from "../errors.ts";
 import { action, type ClientOptions, clientOf, command, durationOption, withClientOptions } from "./command.ts";
 import { Exit } from "./exit.ts";
 import { lineText } from "./line.ts";
@@ -29,7 +28,9 @@ export function statusCommand(): Command {
     .option("--watch", "go on; into a pipe: a line for each change, with --json an object each time")
     .option("--every <duration>", "how often --watch looks (default: 1s)", durationOption)
     .option("--json", "everything, as JSON")
-    .option("--fail-on <state>", "exit with 1 if a service is degraded (or worse), or down", failOnOption);
+    .addOption(
+      new Option("--fail-on <state>", "exit with 1 if a service is degraded (or worse), or down").choices(FAIL_ON),
+    );
   return action(withClientOptions(base), async (terminal, options: StatusOptions) => {
     const client = clientOf(options);
     const status = await client.status();
@@ -54,10 +55,4 @@ function statusText(terminal: Terminal, status: StatusReport): string {
 
 function fails(status: StatusReport, on: FailOn): boolean {
   return status.services.some(({ state }) => state === "down" || (on === "degraded" && state === "degraded"));
-}
-
-function failOnOption(text: string): FailOn {
-  const found = FAIL_ON.find((state) => state === text);
-  if (found !== undefined) return found;
-  throw new HoldfastError("cli/usage", `--fail-on takes ${FAIL_ON.join(" or ")}, not \`${text}\``);
 }

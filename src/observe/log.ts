@@ -4,6 +4,8 @@
  * Lines go through one sink that never blocks the main thread: while a reader is slow they wait in memory, at most
  * MAX_WAITING bytes; what comes after that is dropped and counted.
  */
+import { mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
 import pino from "pino";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -12,51 +14,66 @@ const MAX_WAITING = 8 * 1024 * 1024;
 /** The largest piece given to the kernel at once. */
 const MAX_WRITE = 64 * 1024;
 
+/** How long the end waits for a reader that does not read. */
+const FLUSH_WITHIN_MS = 2_000;
+const STANDARD_OUTPUT = 1;
+
 /** Where lines go: standard output or a file. */
 export interface LogSink {
   /** Takes one line with its line end. Never throws, never waits. */
   write(line: string): void;
-  /** Lines dropped because the reader was too slow or the disk full. */
+  /** Lines dropped because the reader was too slow, and failed writes (a full disk). */
   dropped(): number;
-  /** Opens the file again, after it was moved away. */
+  /** Opens the file again, after it was moved away. If that fails, lines go on into the old one. */
   reopen(): void;
-  /** Writes what waits, before the process ends. */
-  flush(): void;
+  /** The last call: writes what waits, before the process ends. Gives up on a reader that does not read. */
+  flush(): Promise<void>;
 }
 
-/** Lines into `file` (appended, folder made), or standard output without one. Errors of writing only count as drops. */
+/** Lines into `file` (appended, folder made), or standard output without one. @throws the system's error of opening. */
 export function openSink(file?: string): LogSink {
-  let dropped = 0;
-  const destination = pino.destination({
-    dest: file ?? 1,
-    sync: false,
-    append: true,
-    mkdir: true,
-    maxLength: MAX_WAITING,
-    maxWrite: MAX_WRITE,
-  });
-  destination.on("drop", () => {
-    dropped++;
-  });
-  destination.on("error", () => {
-    dropped++;
-  });
+  let lost = 0;
+  const count = () => {
+    lost++;
+  };
+  const open = () => {
+    if (file === undefined) return destinationOn(STANDARD_OUTPUT, count);
+    mkdirSync(dirname(file), { recursive: true });
+    return destinationOn(openSync(file, "a", 0o640), count);
+  };
+  let destination = open();
   return {
     write: (line) => {
       destination.write(line);
     },
-    dropped: () => dropped,
+    dropped: () => lost,
     reopen: () => {
-      if (file !== undefined) destination.reopen();
-    },
-    flush: () => {
+      if (file === undefined) return;
       try {
-        destination.flushSync();
+        const next = open();
+        destination.end();
+        destination = next;
       } catch {
-        dropped++; // nobody reads any more: there is nowhere left to say so
+        count();
       }
     },
+    flush: () =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, FLUSH_WITHIN_MS);
+        destination.once("close", () => {
+          clearTimeout(timer);
+          resolve();
+        });
+        destination.end();
+      }),
   };
+}
+
+function destinationOn(fd: number, onLoss: () => void) {
+  const destination = pino.destination({ dest: fd, sync: false, maxLength: MAX_WAITING, maxWrite: MAX_WRITE });
+  destination.on("drop", onLoss);
+  destination.on("error", onLoss);
+  return destination;
 }
 
 /** Writes log lines. `event` is stable (`server.down`), `msg` a sentence, `details` whatever belongs to the event. */

@@ -30,9 +30,9 @@ export class Rig {
     this.#stop = (await serveApi(app, join(this.folder, "holdfast.sock"))).stop;
   }
 
-  /** Starts a command; the data folder comes by the environment. */
-  start(args: string[], env: Record<string, string> = {}) {
-    return Bun.spawn([HOLDFAST, ...args], {
+  /** Starts a command, behind `before` if given (setpriv …); the data folder comes by the environment. */
+  start(args: string[], env: Record<string, string> = {}, before: string[] = []) {
+    return Bun.spawn([...before, HOLDFAST, ...args], {
       cwd: this.folder,
       env: { ...ENVIRONMENT, HOLDFAST_DATA: this.folder, ...env },
       stdin: "ignore",
@@ -42,8 +42,8 @@ export class Rig {
   }
 
   /** Runs a command to its end. */
-  async run(args: string[], env: Record<string, string> = {}): Promise<Result> {
-    const child = this.start(args, env);
+  async run(args: string[], env: Record<string, string> = {}, before: string[] = []): Promise<Result> {
+    const child = this.start(args, env, before);
     const [out, err, code] = await Promise.all([
       new Response(child.stdout).text(),
       new Response(child.stderr).text(),

@@ -193,7 +193,8 @@ describe("status --watch", () => {
 
 /** Gives one line after the other, as they come. */
 function lineReader(stream: ReadableStream<Uint8Array>): () => Promise<string> {
-  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
   let waiting = "";
   return async () => {
     for (;;) {
@@ -205,7 +206,7 @@ function lineReader(stream: ReadableStream<Uint8Array>): () => Promise<string> {
       }
       const { value, done } = await reader.read();
       if (done) throw new Error(`the output ended: ${waiting}`);
-      waiting += value;
+      waiting += decoder.decode(value, { stream: true });
     }
   };
 }

@@ -61,7 +61,10 @@ export async function serveApi(
   }
 }
 
-/** Serves `GET /metrics` for Prometheus. @throws HoldfastError `api/socket` when the address cannot be listened on. */
+/**
+ * Serves `GET /metrics` for Prometheus. The port is shared (SO_REUSEPORT), so that a process that takes over can listen
+ * before the other one stops. @throws HoldfastError `api/socket` when the address cannot be listened on.
+ */
 export function serveMetrics(
   balancer: Balancer,
   address: { host: string; port: number },
@@ -70,6 +73,7 @@ export function serveMetrics(
     const server = Bun.serve({
       hostname: address.host,
       port: address.port,
+      reusePort: true,
       idleTimeout: IDLE_SECONDS,
       maxRequestBodySize: 0,
       fetch: (request) => {

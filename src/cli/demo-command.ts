@@ -14,6 +14,7 @@ export function demoCommand(): Command {
     "holdfast demo > table.txt         the same, for a file",
   ]);
   return action(base, async (terminal) => {
+    // @ts-expect-error: demo.ts comes with the demo itself
     const demo: Demo = await import("./demo.ts");
     return demo.runDemo(terminal);
   });

@@ -297,7 +297,15 @@ describe("the metrics page over TCP", () => {
     expect((await fetch(`${url}/metrics?scope=x`)).status).toBe(400);
     expect((await fetch(`${url}/api/v1/status`)).status).toBe(404);
     expect((await fetch(`${url}/metrics`, { method: "DELETE" })).status).toBe(404);
-    expect(() => serveMetrics(balancer, { host: "127.0.0.1", port: page.port })).toThrow("cannot listen on 127.0.0.1:");
     await page.stop();
+    expect(() => serveMetrics(balancer, { host: "192.0.2.1", port: 1 })).toThrow("cannot listen on 192.0.2.1:1");
+  });
+
+  test("is there without a moment in between when another process takes over", async () => {
+    const old = serveMetrics(balancer, { host: "127.0.0.1", port: 0 });
+    const next = serveMetrics(balancer, { host: "127.0.0.1", port: old.port });
+    await old.stop();
+    expect((await fetch(`http://127.0.0.1:${next.port}/metrics`)).status).toBe(200);
+    await next.stop();
   });
 });

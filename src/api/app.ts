@@ -7,6 +7,7 @@ import { HoldfastError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import { metricsText, readScopes, SCOPES } from "../observe/metrics.ts";
 import { PROMETHEUS_TYPE } from "../observe/prometheus.ts";
+import { VERSION } from "../version.ts";
 import { affectedBy } from "./affected.ts";
 import { eventStream } from "./events.ts";
 import { problemDetails, problemResponse } from "./problems.ts";
@@ -128,7 +129,7 @@ export function createApi({ balancer, log, requestId, extra }: ApiOptions): Open
 
   app.doc31("/api/v1/openapi.json", {
     openapi: "3.1.0",
-    info: { title: "Holdfast admin API", version: balancer.status().version },
+    info: { title: "Holdfast admin API", version: VERSION },
   });
   if (extra !== undefined) app.route("/", extra);
   return app;

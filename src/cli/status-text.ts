@@ -170,8 +170,11 @@ function shortNote(server: ServerStatus, view: StatusView): string {
 }
 
 function noteText(server: ServerStatus, view: StatusView, since: string): string {
-  const by = server.by === "" ? "" : ` by ${printable(server.by)}`;
-  const until = server.until === null ? "" : `, ends ${clockText(server.until, view.now)}`;
   const reason = server.reason === "" ? "" : `, ${printable(server.reason)}`;
-  return `${since}${by}${until}${reason}${server.backup ? ", backup" : ""}`;
+  const ends = server.until === null ? "" : `ends ${clockText(server.until, view.now)}`;
+  const backup = server.backup ? ", backup" : "";
+  // Nobody's wish made it fail: what a person set before comes last, in case the line is cut.
+  if (server.state === "down") return `${since}${reason}${backup}${ends === "" ? "" : `, drain ${ends}`}`;
+  const by = server.by === "" ? "" : ` by ${printable(server.by)}`;
+  return `${since}${by}${ends === "" ? "" : `, ${ends}`}${reason}${backup}`;
 }

@@ -67,6 +67,14 @@ async function problem(response: Response | Promise<Response>) {
 const STATE = "/api/v1/pools/rds/servers/rds2/state";
 
 describe("the admin API", () => {
+  test("can be made before the balancer has a state", () => {
+    const early = new FakeBalancer();
+    early.state = () => {
+      throw new Error("not yet");
+    };
+    expect(() => createApi({ balancer: early, log, requestId: () => "r-7" })).not.toThrow();
+  });
+
   test("answers status", async () => {
     expect(await (await get("/api/v1/status")).json()).toEqual(report());
   });

@@ -72,6 +72,18 @@ describe("status on 80 columns without a terminal", () => {
     }
   });
 
+  test("of a server that died while it drained, why comes first", async () => {
+    rig.balancer.state = (now) => {
+      const status = report(now);
+      Object.assign(status.pools[0]!.servers[2]!, { by: "anna", until: "2026-11-21T14:41:00.000Z" });
+      return status;
+    };
+    const { out } = await rig.run(["status"]);
+    expect(out).toEndWith("✕ down             0     0  6m, connection refused,…\n");
+    const wide = await rig.run(["status"], { COLUMNS: "130" });
+    expect(wide.out).toEndWith("6m 12s, connection refused, drain ends 14:41\n");
+  });
+
   test("lets no control character of a server's answer through", async () => {
     rig.balancer.state = (now) => {
       const status = report(now);

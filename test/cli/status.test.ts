@@ -79,7 +79,7 @@ describe("status on 80 columns without a terminal", () => {
       return status;
     };
     const { out } = await rig.run(["status"]);
-    expect(out).toEndWith("✕ down             0     0  6m, connection refused,…\n");
+    expect(out).toEndWith("✕ down             0     0  6m, connection refused, …\n");
     const wide = await rig.run(["status"], { COLUMNS: "130" });
     expect(wide.out).toEndWith("6m 12s, connection refused, drain ends 14:41\n");
   });

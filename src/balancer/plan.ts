@@ -2,6 +2,8 @@
  * What a worker needs of the configuration: numbers and slots instead of names and text. Control makes it from the file and
  * sends it as a message; a worker swaps to the newest whole plan, and connections keep the one they began with.
  */
+import type { Cidr } from "../protocols/address.ts";
+import type { TokenKey } from "../protocols/rdp/token.ts";
 import type { ServerId } from "./shared/scoreboard.ts";
 
 export type PersistenceKind = "token" | "user" | "source";
@@ -12,8 +14,8 @@ export interface Plan {
   readonly pools: readonly PoolPlan[];
   /** Key of fingerprints in the sticky and source tables, 16 bytes. */
   readonly fingerprintKey: Uint8Array;
-  /** Key of signed routing tokens, 32 bytes. */
-  readonly tokenKey: Uint8Array;
+  /** Keys that signed routing tokens are opened with; the first one signs. */
+  readonly tokenKeys: readonly TokenKey[];
   /** Write a record for each connection's end. */
   readonly accessLog: boolean;
 }
@@ -35,22 +37,16 @@ export interface ServicePlan {
     readonly newPerSource: number;
     readonly newPerSourceMs: number;
   };
-  readonly trust: readonly Network[];
+  readonly trust: readonly Cidr[];
   /** A PROXY header comes first, from trusted addresses. */
   readonly acceptProxy: boolean;
   /** Dial this port instead of the server's own; 0: the server's. */
   readonly serverPort: number;
 }
 
-/** Addresses with a common prefix: 16 bytes (IPv4 as ::ffff:a.b.c.d) and the prefix length in bits of those 16 bytes. */
-export interface Network {
-  readonly address: Uint8Array;
-  readonly prefix: number;
-}
-
 export interface RoutePlan {
   /** Absent: any source. */
-  readonly source?: readonly Network[];
+  readonly source?: readonly Cidr[];
   /** RDP collection of a tsv:// token; absent: any. */
   readonly collection?: string;
   /** Slots of pools, best first. */
@@ -88,5 +84,10 @@ export interface ServerPlan {
   /** 16 bytes; IPv4 as ::ffff:a.b.c.d. */
   readonly address: Uint8Array;
   readonly port: number;
+  /** As the file has it, 1 to 256; what an agent or a slow start makes of it stands in the scoreboard. */
+  readonly weight: number;
   readonly backup: boolean;
+  /** How signed routing tokens name it (protocols/rdp/token.ts), in halves. */
+  readonly tokenHigh: number;
+  readonly tokenLow: number;
 }

@@ -80,6 +80,7 @@ const ERRNO_NAMES: Record<number, string> = {
 export const EAGAIN = 11;
 export const EMFILE = 24;
 export const ENFILE = 23;
+export const EPIPE = 32;
 export const ECONNRESET = 104;
 export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;

@@ -269,7 +269,13 @@ export class ServerView {
       Atomics.store(this.#words, this.#at + RAMP_SEC, nowSec | 0);
     }
     if (state === ServerState.DOWN) Atomics.store(this.#words, this.#at + RAMP_SEC, 0);
-    else Atomics.store(this.#words, this.#at + LAST_KNOWN, 1);
+    else if (state !== ServerState.MAINTENANCE) Atomics.store(this.#words, this.#at + LAST_KNOWN, 1);
+  }
+
+  /** Control only: the file no longer has it. It takes nobody; its connections live on. */
+  retire(): void {
+    Atomics.store(this.#words, this.#at + STATE, ServerState.FREE);
+    Atomics.store(this.#words, this.#at + LAST_KNOWN, 0);
   }
 
   /** Control only: forget that it was ever usable (its pool's other servers still answer). */
@@ -407,6 +413,8 @@ export class ServerView {
   nextTurn(poolTurn: number, weight: number): number {
     const stride = ((STRIDE * WEIGHT_UNIT) / weight) | 0;
     const behind = (Atomics.load(this.#words, this.#at + PASS) - poolTurn) | 0;
+    // Further ahead than a race between workers puts it: the turns wrapped while it was away, or it is new.
+    if (behind > 4 * stride) return 0;
     return Math.max(behind, -stride) + stride;
   }
 

@@ -46,9 +46,14 @@ export const EndCode = Object.fromEntries(ENDS.map((end, code) => [end, code])) 
 /** Why a client was refused before it reached a server, counted for each service. */
 export const REFUSALS = [
   "not-tpkt",
-  "bad-length",
-  "malformed",
   "preconnection-blob",
+  "too-short",
+  "too-long",
+  "bad-length",
+  "not-connection-request",
+  "bad-text",
+  "no-line-end",
+  "bad-negotiation",
   "first-bytes-timeout",
   "closed-early",
   "bad-proxy-header",
@@ -61,6 +66,8 @@ export const REFUSALS = [
   "connect-failed",
   "no-route",
   "no-files",
+  "token-unknown-server",
+  "token-invalid",
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];
 export const RefusalCode = Object.fromEntries(REFUSALS.map((reason, code) => [reason, code])) as Record<

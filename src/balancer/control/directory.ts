@@ -1,0 +1,168 @@
+/**
+ * The session directory: who has a session where. Deciding never asks it; what it learns from elsewhere, control writes into
+ * the sticky table. A broker will be another implementation; this one knows what went through our own connections.
+ */
+
+/** One user's session on one server, as far as is known. */
+export interface DirectorySession {
+  /** Stable as long as the session is known. */
+  readonly id: string;
+  readonly user: string;
+  readonly pool: string;
+  readonly server: string;
+  service: string;
+  state: "connected" | "disconnected";
+  /** Unix milliseconds. */
+  readonly sinceMs: number;
+  lastSeenMs: number;
+  /** The client's address. */
+  from: string;
+  recognisedBy: string;
+  /** Ids of the open connections, newest last. */
+  connections: string[];
+  bytesIn: number;
+  bytesOut: number;
+}
+
+/** What a connection of a user tells. */
+export interface Sighting {
+  readonly connection: string;
+  readonly user: string;
+  /** A login that may be cut names a user only together with where they come from. */
+  readonly userMayBeCut: boolean;
+  readonly service: string;
+  readonly pool: string;
+  readonly server: string;
+  readonly from: string;
+  readonly recognisedBy: string;
+  /** Unix milliseconds. */
+  readonly atMs: number;
+}
+
+/** Who knows where sessions are. */
+export interface SessionDirectory {
+  /** A user's connection has reached a server. */
+  connected(sighting: Sighting): void;
+  /** That connection is over. */
+  disconnected(sighting: Sighting, bytesIn: number, bytesOut: number): void;
+  /** All sessions, in a stable order: by user, then by id. */
+  sessions(): readonly DirectorySession[];
+  /** Sessions of a server. */
+  counts(pool: string, server: string): { connected: number; disconnected: number };
+  /** Forgets disconnected sessions that `isForgotten` names. */
+  forget(isForgotten: (session: DirectorySession) => boolean): void;
+}
+
+/** Sessions that are kept; beyond it the disconnected one that was seen longest ago goes. */
+const MOST_SESSIONS = 200_000;
+
+/** In memory, fed by this balancer's own connections. */
+export class MemoryDirectory implements SessionDirectory {
+  readonly #sessions = new Map<string, DirectorySession>();
+  readonly #counts = new Map<string, { connected: number; disconnected: number }>();
+  #sorted: DirectorySession[] | null = null;
+
+  connected(sighting: Sighting): void {
+    const key = keyOf(sighting);
+    const known = this.#sessions.get(key);
+    if (known === undefined) {
+      this.#makeRoom();
+      const { connection, userMayBeCut: _, atMs, ...rest } = sighting;
+      this.#sessions.set(key, {
+        ...rest,
+        id: key,
+        state: "connected",
+        sinceMs: atMs,
+        lastSeenMs: atMs,
+        connections: [connection],
+        bytesIn: 0,
+        bytesOut: 0,
+      });
+      this.#sorted = null;
+      this.#count(sighting, "connected", 1);
+      return;
+    }
+    if (known.state === "disconnected") {
+      this.#count(known, "disconnected", -1);
+      this.#count(known, "connected", 1);
+    }
+    known.state = "connected";
+    known.service = sighting.service;
+    known.from = sighting.from;
+    known.recognisedBy = sighting.recognisedBy;
+    known.lastSeenMs = sighting.atMs;
+    known.connections.push(sighting.connection);
+  }
+
+  disconnected(sighting: Sighting, bytesIn: number, bytesOut: number): void {
+    const known = this.#sessions.get(keyOf(sighting));
+    if (known === undefined || !known.connections.includes(sighting.connection)) return;
+    known.connections = known.connections.filter((connection) => connection !== sighting.connection);
+    known.lastSeenMs = Math.max(known.lastSeenMs, sighting.atMs);
+    known.bytesIn += bytesIn;
+    known.bytesOut += bytesOut;
+    if (known.connections.length > 0) return;
+    known.state = "disconnected";
+    this.#count(known, "connected", -1);
+    this.#count(known, "disconnected", 1);
+  }
+
+  sessions(): readonly DirectorySession[] {
+    this.#sorted ??= [...this.#sessions.values()].sort((a, b) => compare(a.user, b.user) || compare(a.id, b.id));
+    return this.#sorted;
+  }
+
+  counts(pool: string, server: string): { connected: number; disconnected: number } {
+    return this.#counts.get(`${pool}/${server}`) ?? { connected: 0, disconnected: 0 };
+  }
+
+  forget(isForgotten: (session: DirectorySession) => boolean): void {
+    for (const session of [...this.#sessions.values()]) {
+      if (session.state === "disconnected" && isForgotten(session)) this.#remove(session);
+    }
+  }
+
+  /** The sessions of an earlier process; their connections ended with it unless `connectionsLive`. */
+  restore(sessions: readonly DirectorySession[], connectionsLive: boolean): void {
+    for (const session of sessions) {
+      if (this.#sessions.has(session.id)) continue;
+      const state = connectionsLive ? session.state : "disconnected";
+      this.#sessions.set(session.id, { ...session, state, connections: connectionsLive ? session.connections : [] });
+      this.#count(session, state, 1);
+    }
+    this.#sorted = null;
+  }
+
+  #makeRoom(): void {
+    if (this.#sessions.size < MOST_SESSIONS) return;
+    let oldest: DirectorySession | undefined;
+    for (const session of this.#sessions.values()) {
+      if (session.state === "disconnected" && session.lastSeenMs < (oldest?.lastSeenMs ?? Number.POSITIVE_INFINITY)) {
+        oldest = session;
+      }
+    }
+    const leaving = oldest ?? this.#sessions.values().next().value;
+    if (leaving !== undefined) this.#remove(leaving);
+  }
+
+  #remove(session: DirectorySession): void {
+    this.#sessions.delete(session.id);
+    this.#count(session, session.state, -1);
+    this.#sorted = null;
+  }
+
+  #count({ pool, server }: { pool: string; server: string }, state: "connected" | "disconnected", by: number): void {
+    const key = `${pool}/${server}`;
+    const counts = this.#counts.get(key) ?? { connected: 0, disconnected: 0 };
+    counts[state] += by;
+    this.#counts.set(key, counts);
+  }
+}
+
+function keyOf({ pool, server, user, userMayBeCut, from }: Sighting): string {
+  return userMayBeCut ? `${user}@@${from}/${pool}/${server}` : `${user}/${pool}/${server}`;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

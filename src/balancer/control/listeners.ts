@@ -1,0 +1,137 @@
+/**
+ * The listening sockets: one for each address and worker, all on the same port (SO_REUSEPORT). Control opens them and keeps
+ * them: a worker that dies leaves its queue to the one that replaces it, and a taking-over process gets them all.
+ */
+
+import type { Service } from "../../config/schema.ts";
+import { HoldfastError } from "../../errors.ts";
+import { sys } from "../../os/libc.ts";
+import { ListenError, localPort, openListener } from "../../os/socket.ts";
+import { formatEndpoint, parseAddress } from "../../protocols/address.ts";
+
+/** An address to listen on. Port 0 in the file: whatever the system gives, kept as long as the address is in the file. */
+type Address = Service["listen"][number];
+
+const keyOf = (service: string, { host, port }: Address) => `${service} ${host} ${port}`;
+
+/** What a process that takes over is told; the descriptors are passed beside it, in this order. */
+export type ListenerNames = readonly { readonly key: string; readonly count: number }[];
+
+/** What `open` did. */
+export interface ListenerChanges {
+  readonly opened: number;
+  readonly kept: number;
+}
+
+export class Listeners {
+  readonly #sockets = new Map<string, number[]>();
+  readonly #workers: number;
+  #leaving: number[] = [];
+
+  /** `inherited`: sockets of the process before, in the order of `names`. */
+  constructor(workers: number, names: ListenerNames = [], inherited: readonly number[] = []) {
+    this.#workers = workers;
+    let at = 0;
+    for (const { key, count } of names) {
+      this.#sockets.set(key, inherited.slice(at, at + count));
+      at += count;
+    }
+  }
+
+  /**
+   * Opens what the services want and is not open yet. All or nothing: when one address cannot be had, none is changed and
+   * HoldfastError says which. What is no longer wanted stays open until `closeUnwanted`.
+   */
+  open(services: Readonly<Record<string, Service>>): ListenerChanges {
+    const wanted = new Map<string, { service: string; address: Address }>();
+    for (const [service, { listen }] of Object.entries(services)) {
+      for (const address of listen) wanted.set(keyOf(service, address), { service, address });
+    }
+    const opened = new Map<string, number[]>();
+    try {
+      for (const [key, { service, address }] of wanted) {
+        const have = this.#sockets.get(key) ?? [];
+        if (have.length < this.#workers) opened.set(key, this.#openMore(service, address, have));
+      }
+    } catch (error) {
+      for (const fds of opened.values()) for (const fd of fds) sys.close(fd);
+      throw error;
+    }
+    const kept = [...wanted.keys()].filter((key) => this.#sockets.has(key)).length;
+    for (const [key, fds] of opened) this.#sockets.set(key, [...(this.#sockets.get(key) ?? []), ...fds]);
+    for (const [key, fds] of this.#sockets) {
+      if (wanted.has(key)) continue;
+      this.#leaving.push(...fds);
+      this.#sockets.delete(key);
+    }
+    return { opened: wanted.size - kept, kept };
+  }
+
+  #openMore(service: string, { host, port }: Address, have: readonly number[]): number[] {
+    const address = parseAddress(host);
+    if (address === undefined)
+      throw new HoldfastError("config/listen-name", `service \`${service}\`: ${host} is no address`);
+    const fds: number[] = [];
+    let actual = port || (have[0] === undefined ? 0 : localPort(have[0]));
+    try {
+      for (let index = have.length; index < this.#workers; index++) {
+        const fd = openListener(address, actual);
+        fds.push(fd);
+        actual ||= localPort(fd);
+      }
+    } catch (error) {
+      for (const fd of fds) sys.close(fd);
+      if (!(error instanceof ListenError)) throw error;
+      const where = formatEndpoint(address, 0, port);
+      throw new HoldfastError(
+        "up/listen",
+        `service \`${service}\` cannot listen on ${where}: ${REASONS[error.code] ?? error.code}`,
+      );
+    }
+    return fds;
+  }
+
+  /** The workers have let go of what `open` left over: it is closed now. */
+  closeUnwanted(): void {
+    for (const fd of this.#leaving) sys.close(fd);
+    this.#leaving = [];
+  }
+
+  /** The sockets of one service for one worker (0, 1, …). More sockets than workers are shared out. */
+  of(service: string, listen: readonly Address[], worker: number): number[] {
+    return listen.flatMap((address) =>
+      (this.#sockets.get(keyOf(service, address)) ?? []).filter((_, index) => index % this.#workers === worker),
+    );
+  }
+
+  /** Addresses with the ports they really have. */
+  addresses(service: string, listen: readonly Address[]): { host: string; port: number }[] {
+    return listen.map((address) => {
+      const fd = this.#sockets.get(keyOf(service, address))?.[0];
+      return { host: address.host, port: fd === undefined ? address.port : localPort(fd) };
+    });
+  }
+
+  /** For a process that takes over. */
+  names(): ListenerNames {
+    return [...this.#sockets].map(([key, fds]) => ({ key, count: fds.length }));
+  }
+
+  /** All sockets, in the order of `names`. */
+  descriptors(): number[] {
+    return [...this.#sockets.values()].flat();
+  }
+
+  /** Closes everything. */
+  close(): void {
+    for (const fd of this.descriptors()) sys.close(fd);
+    this.#sockets.clear();
+    this.closeUnwanted();
+  }
+}
+
+const REASONS: Record<string, string> = {
+  EADDRINUSE: "another program has this port",
+  EADDRNOTAVAIL: "this machine does not have that address",
+  EACCES: "ports below 1024 need the right CAP_NET_BIND_SERVICE",
+};

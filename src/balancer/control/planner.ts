@@ -1,0 +1,103 @@
+/** From the file to what a worker needs: names become slots, addresses bytes, what is absent a number. Pure. */
+import type { Config, Pool, Server, Service } from "../../config/schema.ts";
+import { fingerprintServer, type TokenKey } from "../../protocols/rdp/token.ts";
+import type { Plan, PoolPlan, RoutePlan, ServerPlan, ServicePlan } from "../plan.ts";
+import type { Slots } from "./slots.ts";
+
+/** What a plan needs besides the file. */
+export interface PlanContext {
+  readonly generation: number;
+  readonly slots: Slots;
+  readonly fingerprintKey: Uint8Array;
+  readonly tokenKeys: readonly TokenKey[];
+  /** This worker's listening sockets of a service. */
+  listeners(service: Service): readonly number[];
+  /** The address that a server's host has now, 16 bytes; undefined while its name is unknown. */
+  addressOf(host: string): Uint8Array | undefined;
+}
+
+/** The plan of one worker. */
+export function makePlan(config: Config, context: PlanContext): Plan {
+  return {
+    generation: context.generation,
+    services: Object.values(config.services).map((service) => planService(service, context)),
+    pools: Object.values(config.pools).map((pool) => planPool(pool, context)),
+    fingerprintKey: context.fingerprintKey,
+    tokenKeys: context.tokenKeys,
+    accessLog: config.log.access,
+  };
+}
+
+function planService(service: Service, context: PlanContext): ServicePlan {
+  const { limits } = service;
+  return {
+    id: context.slots.service(service.name),
+    name: service.name,
+    protocol: service.protocol,
+    listeners: context.listeners(service),
+    routes: service.routes.map((route) => planRoute(route, context)),
+    timeouts: service.timeouts,
+    limits: {
+      connections: limits.connections ?? 0,
+      connectionsPerSource: limits.connectionsPerSource ?? 0,
+      newPerSource: limits.newPerSource?.count ?? 0,
+      newPerSourceMs: limits.newPerSource?.perMs ?? 0,
+    },
+    trust: service.trust,
+    acceptProxy: service.acceptProxy,
+    serverPort: service.serverPort ?? 0,
+  };
+}
+
+function planRoute(route: Service["routes"][number], { slots }: PlanContext): RoutePlan {
+  return {
+    ...(route.source && { source: route.source }),
+    ...(route.collection !== undefined && { collection: route.collection.toLowerCase() }),
+    pools: route.pool.map((name) => slots.pool(name)),
+    ...(route.server !== undefined && { server: slots.server(route.pool[0]!, route.server) }),
+  };
+}
+
+function planPool(pool: Pool, context: PlanContext): PoolPlan {
+  const { persistence } = pool;
+  return {
+    id: context.slots.pool(pool.name),
+    name: pool.name,
+    algorithm: pool.algorithm,
+    persistence: persistence
+      ? {
+          by: persistence.by,
+          idleSec: Math.ceil(persistence.idle / 1000),
+          lifetimeSec: Math.ceil(persistence.lifetime / 1000),
+          maskIpv4: persistence.mask.ipv4,
+          maskIpv6: persistence.mask.ipv6,
+          onDown: persistence.onDown,
+        }
+      : null,
+    allDown: pool.allDown,
+    queue: { length: pool.queue.length, timeoutMs: pool.queue.timeout },
+    connectTimeoutMs: pool.timeouts.connect,
+    retries: pool.retries,
+    sendProxy: pool.proxyProtocol,
+    servers: Object.values(pool.servers).flatMap((server) => planServer(pool, server, context)),
+  };
+}
+
+/** A server whose name is unknown cannot be dialled: it is left out until the name is known. */
+function planServer(pool: Pool, server: Server, context: PlanContext): ServerPlan[] {
+  const address = context.addressOf(server.address.host);
+  if (address === undefined) return [];
+  const token = fingerprintServer(context.tokenKeys[0]!, pool.name, server.name);
+  return [
+    {
+      id: context.slots.server(pool.name, server.name),
+      name: server.name,
+      address,
+      port: server.address.port,
+      backup: server.backup,
+      weight: server.weight,
+      tokenHigh: token.high,
+      tokenLow: token.low,
+    },
+  ];
+}

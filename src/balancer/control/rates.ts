@@ -1,0 +1,38 @@
+/** How fast counters grow: the difference of two samples a second apart. */
+
+export interface Rates {
+  readonly newPerSec: number;
+  readonly inPerSec: number;
+  readonly outPerSec: number;
+}
+
+interface Sample {
+  readonly atMs: number;
+  readonly total: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+const NONE: Rates = { newPerSec: 0, inPerSec: 0, outPerSec: 0 };
+
+export class RateMeter {
+  readonly #last = new Map<string, Sample>();
+  readonly #rates = new Map<string, Rates>();
+
+  /** Takes a sample of one service; about once a second. */
+  sample(name: string, sample: Sample): void {
+    const before = this.#last.get(name);
+    this.#last.set(name, sample);
+    const seconds = before === undefined ? 0 : (sample.atMs - before.atMs) / 1000;
+    if (before === undefined || seconds <= 0) return;
+    this.#rates.set(name, {
+      newPerSec: (sample.total - before.total) / seconds,
+      inPerSec: (sample.bytesIn - before.bytesIn) / seconds,
+      outPerSec: (sample.bytesOut - before.bytesOut) / seconds,
+    });
+  }
+
+  of(name: string): Rates {
+    return this.#rates.get(name) ?? NONE;
+  }
+}

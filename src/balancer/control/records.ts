@@ -1,0 +1,102 @@
+/** Reads what the workers write into their rings: access lines for the log, sightings of users for the directory. */
+
+import { formatAddress } from "../../protocols/address.ts";
+import { CUT_AT } from "../../protocols/rdp/user.ts";
+import type { MemoryLayout } from "../shared/layout.ts";
+import { ConnectionRecord, connectionIdText, RecordKind, readRecord } from "../shared/record.ts";
+import { RingReader } from "../shared/ring.ts";
+import { RECOGNISED_BY } from "../shared/words.ts";
+import type { SessionDirectory } from "./directory.ts";
+import type { Slots } from "./slots.ts";
+
+/** Makes the line of a connection that has ended. */
+export interface AccessLine {
+  line(record: ConnectionRecord): string;
+}
+
+/** Records of one column at once, so that the main thread does other things as well. */
+const AT_ONCE = 2_000;
+
+export interface RecordsOptions {
+  readonly memory: ArrayBuffer;
+  readonly layout: MemoryLayout;
+  readonly slots: Slots;
+  readonly directory: SessionDirectory;
+  /** Makes the line of an ended connection; null while the access log is off. */
+  accessLine: AccessLine | null;
+  readonly sink: { write(line: string): void };
+}
+
+export class Records {
+  readonly #options: RecordsOptions;
+  readonly #readers = new Map<number, RingReader>();
+  readonly #record = new ConnectionRecord();
+
+  constructor(options: RecordsOptions) {
+    this.#options = options;
+  }
+
+  /** From the next line on. */
+  setAccessLine(line: AccessLine | null): void {
+    this.#options.accessLine = line;
+  }
+
+  /** Takes what these columns have written. @returns whether there may be more. */
+  drain(columns: Iterable<number>): boolean {
+    let more = false;
+    for (const column of columns) {
+      const reader = this.#reader(column);
+      let left = AT_ONCE;
+      while (left > 0 && readRecord(this.#record, reader)) {
+        this.#take();
+        left--;
+      }
+      more ||= left === 0;
+    }
+    return more;
+  }
+
+  /** Records that were lost because control was too slow. */
+  dropped(): number {
+    return [...this.#readers.values()].reduce((sum, reader) => sum + reader.dropped(), 0);
+  }
+
+  #reader(column: number): RingReader {
+    let reader = this.#readers.get(column);
+    if (reader === undefined) {
+      reader = new RingReader(this.#options.memory, this.#options.layout, column);
+      this.#readers.set(column, reader);
+    }
+    return reader;
+  }
+
+  #take(): void {
+    const record = this.#record;
+    const { accessLine, directory, sink } = this.#options;
+    const ended = record.kind === RecordKind.ENDED;
+    if (record.userLength > 0 && record.server !== 0) {
+      const sighting = this.#sighting(ended ? record.startedMs + record.durationMs : record.startedMs);
+      if (ended) directory.disconnected(sighting, record.bytesIn, record.bytesOut);
+      else directory.connected(sighting);
+    }
+    if (ended && accessLine !== null) sink.write(accessLine.line(record));
+  }
+
+  #sighting(atMs: number) {
+    const record = this.#record;
+    const { slots } = this.#options;
+    const name = slots.nameOf(record.server) ?? "";
+    const pool = slots.poolName(record.pool);
+    return {
+      connection: connectionIdText(record.idHigh, record.idLow),
+      user: record.userText(),
+      userMayBeCut: record.userLength === CUT_AT,
+      service: slots.serviceName(record.service),
+      pool,
+      server: name.slice(pool.length + 1),
+      from: formatAddress(record.source),
+      recognisedBy: RECOGNISED_BY[record.recognisedBy] ?? "new",
+      atMs,
+    };
+  }
+}

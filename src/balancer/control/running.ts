@@ -1,0 +1,663 @@
+/** The running balancer: one object that owns memory, workers, listeners, checks and sessions. Main thread only. */
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { compareConfig } from "../../config/changes.ts";
+import { loadConfig } from "../../config/load.ts";
+import type { Problem } from "../../config/problem.ts";
+import type { Config, Service } from "../../config/schema.ts";
+import type { Timing } from "../../deadlines/timing.ts";
+import { HoldfastError } from "../../errors.ts";
+import { AccessLog } from "../../observe/access.ts";
+import type { Log, LogSink } from "../../observe/log.ts";
+import { createMemory, type MappedMemory, mapMemory, memoryBuffer } from "../../os/memory.ts";
+import { fingerprintServer, sealToken, type TokenKey, tokenLine } from "../../protocols/rdp/token.ts";
+import type { Plan } from "../plan.ts";
+import { Columns } from "../shared/columns.ts";
+import { LAYOUT_MAGIC, LAYOUT_VERSION, type MemoryLayout, memoryLayout } from "../shared/layout.ts";
+import { Ledger } from "../shared/ledger.ts";
+import { columnOfId, parseConnectionId } from "../shared/record.ts";
+import { PoolCounter, Scoreboard, ServiceCounter, slotOf } from "../shared/scoreboard.ts";
+import { readSnapshot, writeSnapshot } from "../shared/snapshot.ts";
+import { SourceTable } from "../shared/sources.ts";
+import { StickyTable } from "../shared/sticky.ts";
+import { EndCode } from "../shared/words.ts";
+import type { EndSelector } from "../worker/messages.ts";
+import { Administrative, dueToEnd } from "./administrative.ts";
+import type {
+  AdministrativeResult,
+  AdministrativeState,
+  Balancer,
+  BalancerEvent,
+  Measures,
+  ReloadReport,
+  SessionFilter,
+  SessionPage,
+  SessionSelector,
+  StatusReport,
+} from "./balancer.ts";
+import { MemoryDirectory } from "./directory.ts";
+import type { Farewell, Handover, Inheritance } from "./handover.ts";
+import { Listeners } from "./listeners.ts";
+import { readHistogram } from "./measures.ts";
+import { Names } from "./names.ts";
+import { makePlan } from "./planner.ts";
+import { Predecessor } from "./predecessor.ts";
+import { RateMeter } from "./rates.ts";
+import { Records } from "./records.ts";
+import { fingerprintKey, tokenKeys } from "./secrets.ts";
+import { Servers } from "./servers.ts";
+import { matches, pageOf } from "./session-pages.ts";
+import { Slots } from "./slots.ts";
+import { makeStatus } from "./status.ts";
+import { Workers } from "./workers.ts";
+
+/** How often records are taken from the workers. */
+const RECORDS_MS = 50;
+const TICK_MS = 1_000;
+const SNAPSHOT_MS = 60_000;
+const ENDING_MS = 100;
+/** A routing token is good for this long unless said otherwise. */
+const TOKEN_MS = 24 * 3_600_000;
+
+export interface RunningOptions {
+  /** The YAML file; read again by `reload`. */
+  readonly file: string;
+  readonly config: Config;
+  readonly data: string;
+  readonly log: Log;
+  readonly sink: LogSink;
+  readonly timing: Timing;
+  readonly randomBytes: (bytes: number) => Uint8Array;
+  /** Descriptors that this process may open. */
+  readonly files: number;
+  readonly cores: number;
+  /** From the process that is being taken over. */
+  readonly inheritance: Inheritance | null;
+}
+
+export class RunningBalancer implements Balancer {
+  readonly #options: RunningOptions;
+  readonly #layout: MemoryLayout;
+  readonly #memory: MappedMemory;
+  readonly #buffer: ArrayBuffer;
+  readonly #process: number;
+  readonly #board: Scoreboard;
+  readonly #columns: Columns;
+  readonly #sticky: StickyTable;
+  readonly #sources: SourceTable;
+  readonly #slots: Slots;
+  readonly #listeners: Listeners;
+  readonly #administrative: Administrative;
+  readonly #servers: Servers;
+  readonly #names: Names;
+  readonly #workers: Workers;
+  readonly #directory = new MemoryDirectory();
+  readonly #records: Records;
+  readonly #rates = new RateMeter();
+  readonly #fingerprintKey: Uint8Array;
+  readonly #tokenKeys: readonly TokenKey[];
+  readonly #node = hostname();
+  readonly #upSinceMs: number;
+  readonly #events = new Set<(event: BalancerEvent) => void>();
+  readonly #restarts: Record<string, number> = { threw: 0, hung: 0 };
+  readonly #reloads = { success: 0, failure: 0 };
+  #config: Config;
+  #generation: { number: number; atMs: number };
+  #lastReload: { success: boolean; atMs: number };
+  #predecessor: Predecessor | null = null;
+  #reloading: Promise<unknown> = Promise.resolve();
+  #stopTimers: (() => void)[] = [];
+  /** Another process has taken over: no checks, no records, no snapshots any more. */
+  #isSuperseded = false;
+  #stopped = false;
+
+  constructor(options: RunningOptions) {
+    const { config, data, inheritance, timing, randomBytes } = options;
+    this.#options = options;
+    this.#config = config;
+    this.#upSinceMs = timing.wallClock();
+    this.#generation = { number: (inheritance?.generation ?? 0) + 1, atMs: this.#upSinceMs };
+    this.#lastReload = { success: true, atMs: this.#upSinceMs };
+    this.#layout =
+      inheritance?.layout ??
+      memoryLayout({
+        stickyEntries: config.tables.sticky,
+        sourceEntries: config.tables.sources,
+        files: options.files,
+      });
+    this.#memory = inheritance
+      ? mapMemory(inheritance.memoryFd, this.#layout.bytes)
+      : createMemory("holdfast", this.#layout.bytes);
+    this.#buffer = memoryBuffer(this.#memory);
+    this.#process = inheritance ? 1 - inheritance.process : 0;
+    this.#columns = new Columns(this.#buffer, this.#layout);
+    const column = this.#columns.claim(process.pid);
+    this.#board = new Scoreboard(this.#buffer, this.#layout, column);
+    this.#board.useColumn(column);
+    this.#board.header[0] = LAYOUT_MAGIC;
+    this.#board.header[1] = LAYOUT_VERSION;
+    this.#sticky = new StickyTable(this.#buffer, this.#layout, column);
+    this.#sources = new SourceTable(this.#buffer, this.#layout, column);
+    const ledger = new Ledger(this.#buffer, this.#layout, this.#process);
+    ledger.clear();
+    this.#slots = new Slots(this.#board, inheritance?.slots);
+    const workers = config.workers ?? options.cores;
+    this.#listeners = new Listeners(workers, inheritance?.listeners, inheritance?.listenerFds);
+    this.#administrative = new Administrative(data, (problem) => options.log.warn("state.problem", problem));
+    this.#servers = new Servers({
+      board: this.#board,
+      slots: this.#slots,
+      administrative: this.#administrative,
+      timing,
+      onEvent: ({ event, msg, ...details }) =>
+        this.#tell(event === "server.down" ? "warn" : "info", event, msg, details),
+    });
+    this.#names = new Names(timing, () => void this.#replan());
+    this.#fingerprintKey = fingerprintKey(data, randomBytes);
+    this.#tokenKeys = tokenKeys(data, config.tokens?.keyFile, randomBytes);
+    this.#records = new Records({
+      memory: this.#buffer,
+      layout: this.#layout,
+      slots: this.#slots,
+      directory: this.#directory,
+      accessLine: this.#accessLine(config),
+      sink: options.sink,
+    });
+    this.#workers = new Workers(workers, {
+      memory: this.#memory,
+      layout: this.#layout,
+      process: this.#process,
+      pid: process.pid,
+      board: this.#board,
+      columns: this.#columns,
+      ledger,
+      sticky: this.#sticky,
+      sources: this.#sources,
+      timing,
+      startSec: Math.floor(this.#upSinceMs / 1000),
+      plan: (worker) => this.#plan(worker),
+      onLost: (lost, why, message, connections) => {
+        this.#restarts[why] = (this.#restarts[why] ?? 0) + 1;
+        this.#tell(
+          "error",
+          "worker.lost",
+          `a worker ${why === "hung" ? "hung" : "failed"} and was replaced: ${message}`,
+          {
+            column: lost,
+            why,
+            connections,
+          },
+        );
+      },
+    });
+    if (inheritance) {
+      this.#predecessor = new Predecessor(
+        inheritance.pid,
+        inheritance.columns,
+        this.#successorSocket(inheritance.pid),
+        {
+          board: this.#board,
+          columns: this.#columns,
+          sticky: this.#sticky,
+          sources: this.#sources,
+          ledger: new Ledger(this.#buffer, this.#layout, inheritance.process),
+        },
+      );
+    }
+  }
+
+  /** Listens and serves. Checks begin here, or after a takeover's commit. Throws HoldfastError when it cannot. */
+  async start(): Promise<void> {
+    const { inheritance } = this.#options;
+    await this.#names.follow(this.#config);
+    this.#servers.declare(this.#config);
+    if (!inheritance) await this.#restore();
+    this.#listeners.open(this.#config.services);
+    try {
+      await this.#workers.start();
+    } catch (cause) {
+      throw new HoldfastError("up/no-workers", (cause as Error).message, { cause });
+    }
+    this.#listeners.closeUnwanted();
+    if (!inheritance) this.#takeCharge();
+  }
+
+  /** The process before has let go: its sessions are ours. */
+  succeed(farewell: Farewell): void {
+    this.#directory.restore(farewell.sessions, true);
+    this.#takeCharge();
+    this.#tell("info", "takeover.done", `took over from process ${this.#predecessor?.pid}`, {
+      predecessor: this.#predecessor?.pid,
+    });
+  }
+
+  #takeCharge(): void {
+    this.#servers.watch(this.#config);
+    this.#every(RECORDS_MS, () => this.#drainRecords());
+    this.#every(TICK_MS, () => this.#tick());
+    this.#every(SNAPSHOT_MS, () => void this.#save());
+  }
+
+  #every(ms: number, what: () => void): void {
+    const { timing } = this.#options;
+    const slot = this.#stopTimers.length;
+    const again = () => {
+      what();
+      this.#stopTimers[slot] = timing.after(ms, again);
+    };
+    this.#stopTimers.push(timing.after(ms, again));
+  }
+
+  #stopAllTimers(): void {
+    for (const stop of this.#stopTimers) stop();
+    this.#stopTimers = [];
+  }
+
+  #plan(worker: number): Plan {
+    return makePlan(this.#config, {
+      generation: this.#generation.number,
+      slots: this.#slots,
+      fingerprintKey: this.#fingerprintKey,
+      tokenKeys: this.#tokenKeys,
+      listeners: (service) => this.#listeners.of(service.name, service.listen, worker),
+      addressOf: (host) => this.#names.addressOf(host),
+    });
+  }
+
+  /** A server's name leads elsewhere: workers get a new plan of the same file. */
+  async #replan(): Promise<void> {
+    this.#generation = { ...this.#generation, number: this.#generation.number + 1 };
+    await this.#workers.adopt(this.#generation.number).catch((error: Error) => {
+      this.#tell("error", "config.not-served", error.message, {});
+    });
+  }
+
+  #accessLine(config: Config): AccessLog | null {
+    if (!config.log.access) return null;
+    return new AccessLog({
+      node: this.#node,
+      users: config.log.users,
+      fingerprintKey: this.#fingerprintKey,
+      names: {
+        service: (slot) => this.#slots.serviceName(slot),
+        pool: (slot) => this.#slots.poolName(slot),
+        server: (id) => {
+          const name = this.#slots.nameOf(id);
+          return name?.slice(name.indexOf("/") + 1);
+        },
+      },
+    });
+  }
+
+  // What goes on by itself
+
+  #drainRecords(): void {
+    for (let round = 0; round < 10; round++) if (!this.#records.drain(this.#allColumns())) return;
+  }
+
+  #allColumns(): number[] {
+    return [...this.#workers.columns, ...(this.#predecessor?.columns ?? [])];
+  }
+
+  #tick(): void {
+    const nowMs = this.#options.timing.wallClock();
+    for (const service of Object.values(this.#config.services)) {
+      const view = this.#board.service(this.#slots.service(service.name));
+      this.#rates.sample(service.name, {
+        atMs: nowMs,
+        total: view.total(ServiceCounter.TOTAL),
+        bytesIn: view.total(ServiceCounter.BYTES_IN),
+        bytesOut: view.total(ServiceCounter.BYTES_OUT),
+      });
+    }
+    this.#endDrains(nowMs);
+    this.#forgetSessions(nowMs);
+    const predecessor = this.#predecessor;
+    if (predecessor === null || predecessor.isAlive()) return;
+    this.#drainRecords();
+    predecessor.cleanUp();
+    this.#predecessor = null;
+    this.#tell("info", "takeover.finished", `process ${predecessor.pid} has ended`, { predecessor: predecessor.pid });
+  }
+
+  #endDrains(nowMs: number): void {
+    for (const [name, { sinceMs, untilMs }] of this.#administrative.ending()) {
+      const view = this.#servers.view(name);
+      if (view === undefined) continue;
+      const most = dueToEnd(view.connections(), sinceMs, untilMs, nowMs);
+      if (most > 0) void this.#end({ server: slotOf(view.id), most }, EndCode.drained);
+    }
+  }
+
+  /** A disconnected session is forgotten when its pool would no longer recognise its user. */
+  #forgetSessions(nowMs: number): void {
+    this.#directory.forget(({ pool, lastSeenMs, sinceMs }) => {
+      const persistence = this.#config.pools[pool]?.persistence;
+      if (persistence === undefined) return true;
+      return nowMs - lastSeenMs > persistence.idle || nowMs - sinceMs > persistence.lifetime;
+    });
+  }
+
+  // Snapshots
+
+  get #snapshotPath(): string {
+    return join(this.#options.data, "sticky.snapshot");
+  }
+
+  get #sessionsPath(): string {
+    return join(this.#options.data, "sessions.json");
+  }
+
+  async #restore(): Promise<void> {
+    const idOf = (name: string) => this.#slots.idOf(name);
+    const { entries, problem } = await readSnapshot(this.#snapshotPath, this.#sticky, idOf, this.#nowSec());
+    if (problem !== undefined) this.#tell("warn", "sticky.problem", problem, {});
+    else if (entries > 0) this.#tell("info", "sticky.restored", `${entries} clients are remembered`, { entries });
+    const file = Bun.file(this.#sessionsPath);
+    if (!(await file.exists())) return;
+    try {
+      this.#directory.restore(await file.json(), false);
+    } catch (error) {
+      this.#tell("warn", "sessions.problem", `${this.#sessionsPath}: ${(error as Error).message}`, {});
+    }
+  }
+
+  async #save(): Promise<void> {
+    if (this.#isSuperseded) return;
+    const { problem } = await writeSnapshot(this.#snapshotPath, this.#sticky, (id) => this.#slots.nameOf(id));
+    if (problem !== undefined) this.#tell("warn", "sticky.problem", problem, {});
+    try {
+      await Bun.write(this.#sessionsPath, JSON.stringify(this.#directory.sessions()), { mode: 0o600 });
+    } catch (error) {
+      this.#tell("warn", "sessions.problem", `${this.#sessionsPath}: ${(error as Error).message}`, {});
+    }
+  }
+
+  #nowSec(): number {
+    return Math.floor(this.#options.timing.wallClock() / 1000);
+  }
+
+  // What people ask for
+
+  status(): StatusReport {
+    const { timing } = this.#options;
+    const predecessor = this.#predecessor;
+    return makeStatus({
+      config: this.#config,
+      node: this.#node,
+      upSinceMs: this.#upSinceMs,
+      nowMs: timing.wallClock(),
+      generation: this.#generation,
+      workers: this.#workers.report().map((worker) => ({
+        ...worker,
+        pid: process.pid,
+        connections: this.#columns.connections(worker.column),
+      })),
+      predecessor: predecessor && { pid: predecessor.pid, connections: predecessor.connections() },
+      board: this.#board,
+      slots: this.#slots,
+      servers: this.#servers,
+      directory: this.#directory,
+      sticky: this.#sticky,
+      stickyCapacity: this.#layout.stickyEntries,
+      rates: this.#rates,
+      listen: (service) => this.listen(service),
+    });
+  }
+
+  /** Where a service listens, with the ports that the system gave. */
+  listen(service: Service): string[] {
+    const addresses = this.#listeners.addresses(service.name, service.listen);
+    return addresses.map(({ host, port }) => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`));
+  }
+
+  measures(): Measures {
+    const pools = Object.values(this.#config.pools).map(({ name }) => {
+      const view = this.#board.pool(this.#slots.pool(name));
+      const histograms = {
+        connect: readHistogram(view, PoolCounter.CONNECT_COUNT),
+        queue: readHistogram(view, PoolCounter.QUEUE_COUNT),
+      };
+      return [name, histograms] as const;
+    });
+    return {
+      reloads: { ...this.#reloads },
+      lastReload: { success: this.#lastReload.success, at: new Date(this.#lastReload.atMs).toISOString() },
+      workerRestarts: { ...this.#restarts },
+      pools: Object.fromEntries(pools),
+    };
+  }
+
+  reload(): Promise<ReloadReport> {
+    const report = this.#reloading.then(() => this.#reload());
+    this.#reloading = report.catch(() => undefined);
+    return report;
+  }
+
+  async #reload(): Promise<ReloadReport> {
+    const loaded = loadConfig(this.#options.file);
+    if (loaded.config === undefined) return this.#reloadFailed(loaded.problems, "the file has mistakes");
+    const before = this.#config;
+    const next = loaded.config;
+    try {
+      await this.#names.follow(next);
+      this.#servers.declare(next);
+      this.#listeners.open(next.services);
+    } catch (error) {
+      this.#servers.declare(before);
+      if (!(error instanceof HoldfastError)) throw error;
+      return this.#reloadFailed(loaded.problems, error.message);
+    }
+    this.#config = next;
+    this.#generation = { number: this.#generation.number + 1, atMs: this.#options.timing.wallClock() };
+    await this.#workers.adopt(this.#generation.number);
+    this.#listeners.closeUnwanted();
+    this.#servers.watch(next);
+    this.#options.log.setLevel(next.log.level);
+    this.#records.setAccessLine(this.#accessLine(next));
+    this.#reloads.success++;
+    this.#lastReload = { success: true, atMs: this.#generation.atMs };
+    const open = Object.values(next.services).reduce(
+      (sum, { name }) => sum + this.#board.service(this.#slots.service(name)).open(),
+      0,
+    );
+    const untouched = `${open.toLocaleString("en-GB")} connections untouched`;
+    const summary = [compareConfig(before, next).summary, untouched].filter((part) => part !== "").join(", ");
+    this.#tell("info", "config.reloaded", `generation ${this.#generation.number}: ${summary}`, {
+      generation: this.#generation.number,
+    });
+    return { ok: true, generation: this.#generationReport(), summary, problems: [...loaded.problems] };
+  }
+
+  #reloadFailed(problems: readonly Problem[], why: string): ReloadReport {
+    this.#reloads.failure++;
+    this.#lastReload = { success: false, atMs: this.#options.timing.wallClock() };
+    const summary = `${why}. Nothing was changed: generation ${this.#generation.number} keeps running.`;
+    this.#tell("warn", "config.refused", summary, {});
+    return { ok: false, generation: this.#generationReport(), summary, problems: [...problems] };
+  }
+
+  #generationReport() {
+    return { number: this.#generation.number, at: new Date(this.#generation.atMs).toISOString() };
+  }
+
+  setAdministrative(
+    pool: string,
+    server: string,
+    state: AdministrativeState,
+    options: { by: string; withinMs?: number },
+  ): AdministrativeResult {
+    const name = `${pool}/${server}`;
+    const nowMs = this.#options.timing.wallClock();
+    const untilMs = options.withinMs === undefined ? undefined : nowMs + options.withinMs;
+    this.#servers.setAdministrative(name, state, options.by, untilMs);
+    this.#tell("info", "server.set", `${options.by} set ${name} to ${state}`, { pool, server, state, by: options.by });
+    return {
+      pool,
+      server,
+      state,
+      by: options.by,
+      at: new Date(nowMs).toISOString(),
+      ends: untilMs === undefined ? null : new Date(untilMs).toISOString(),
+      stays: {
+        open: this.#servers.view(name)?.connections() ?? 0,
+        ...this.#directory.counts(pool, server),
+      },
+    };
+  }
+
+  sessions(filter: SessionFilter): SessionPage {
+    this.#drainRecords();
+    return pageOf(this.#directory.sessions(), filter);
+  }
+
+  async endSessions(selector: SessionSelector): Promise<{ ended: number }> {
+    this.#drainRecords();
+    const ids = this.#directory
+      .sessions()
+      .filter((session) => matches(session, selector))
+      .flatMap((session) => session.connections);
+    const byColumn = new Map<number, number[]>();
+    for (const id of ids) {
+      const parsed = parseConnectionId(id);
+      if (parsed === undefined) continue;
+      const column = columnOfId(parsed.high);
+      byColumn.set(column, [...(byColumn.get(column) ?? []), parsed.low]);
+    }
+    let ended = 0;
+    for (const [column, numbers] of byColumn) ended += await this.#end({ numbers, column }, EndCode["ended-by-admin"]);
+    return { ended };
+  }
+
+  /** Ends connections here and in the process before. @returns how many. */
+  async #end(which: EndSelector, end: number): Promise<number> {
+    const here = await this.#workers.end(which, end);
+    const left = which.most === undefined ? which : { ...which, most: which.most - here };
+    if (this.#predecessor === null || left.most === 0) return here;
+    return here + (await this.#predecessor.end(left, end));
+  }
+
+  signToken(pool: string, server: string, options: { lifetimeMs?: number }): { token: string } {
+    const key = this.#tokenKeys[0]!;
+    const issuedSec = this.#nowSec();
+    const print = fingerprintServer(key, pool, server);
+    const value = sealToken(key, {
+      issuedSec,
+      expiresSec: issuedSec + Math.ceil((options.lifetimeMs ?? TOKEN_MS) / 1000),
+      serverHigh: print.high,
+      serverLow: print.low,
+      userHigh: 0,
+      userLow: 0,
+    });
+    return { token: tokenLine(value) };
+  }
+
+  onEvent(listener: (event: BalancerEvent) => void): () => void {
+    this.#events.add(listener);
+    return () => this.#events.delete(listener);
+  }
+
+  #tell(level: "info" | "warn" | "error", event: string, msg: string, details: object): void {
+    this.#options.log[level](event, msg, details);
+    const told = { time: new Date(this.#options.timing.wallClock()).toISOString(), event, msg, ...details };
+    for (const listener of this.#events) listener(told);
+  }
+
+  /** For rehearsals: a worker breaks on purpose. */
+  rehearse(worker: number, how: "throw" | "hang"): void {
+    this.#workers.rehearse(worker, how);
+  }
+
+  // Being taken over, and the end
+
+  /** What a process that takes over needs, and the descriptors that go with it. */
+  handOver(): { handover: Handover; descriptors: number[] } {
+    if (this.#predecessor !== null) {
+      throw new HoldfastError(
+        "up/takeover",
+        `process ${this.#predecessor.pid} still has connections of an earlier takeover`,
+      );
+    }
+    return {
+      handover: {
+        pid: process.pid,
+        layoutVersion: LAYOUT_VERSION,
+        layout: this.#layout,
+        process: this.#process,
+        generation: this.#generation.number,
+        slots: this.#slots.names(),
+        listeners: this.#listeners.names(),
+        columns: this.#workers.columns,
+      },
+      descriptors: [this.#memory.fd, ...this.#listeners.descriptors()],
+    };
+  }
+
+  /** Another process serves now: let go of everything but the connections there are. */
+  async letGo(): Promise<Farewell> {
+    this.#isSuperseded = true;
+    this.#servers.stop();
+    this.#names.stop();
+    this.#stopAllTimers();
+    await this.#workers.stopListening();
+    this.#listeners.close();
+    this.#drainRecords();
+    return { sessions: this.#directory.sessions(), socket: this.#successorSocket(process.pid) };
+  }
+
+  #successorSocket(pid: number): string {
+    return join(this.#options.data, `holdfast-${pid}.sock`);
+  }
+
+  /** Where a process that was taken over listens for its successor. */
+  get successorSocket(): string {
+    return this.#successorSocket(process.pid);
+  }
+
+  /** Ends connections on behalf of the process that took over. */
+  endForSuccessor(which: EndSelector, end: number): Promise<number> {
+    return this.#workers.end(which, end);
+  }
+
+  /** Resolves when no connection of this process is left, or after `withinMs`. */
+  async #finished(withinMs: number): Promise<void> {
+    const { timing } = this.#options;
+    const until = timing.now() + withinMs;
+    const open = () => this.#workers.columns.reduce((sum, column) => sum + this.#columns.connections(column), 0);
+    while (open() > 0 && timing.now() < until) await new Promise<void>((resolve) => timing.after(ENDING_MS, resolve));
+  }
+
+  /** Taken over: waits for the last connection, however long it lives. */
+  async outlive(): Promise<void> {
+    await this.#finished(Number.POSITIVE_INFINITY);
+    await this.stop();
+  }
+
+  async shutdown(withinMs: number): Promise<void> {
+    if (this.#stopped) return;
+    this.#tell("info", "balancer.stopping", `no new clients; connections have ${withinMs / 1000} s to end`, {
+      withinMs,
+    });
+    await this.#workers.stopListening();
+    this.#listeners.close();
+    await this.#finished(withinMs);
+    await this.#workers.end({}, EndCode.shutdown);
+    if (!this.#isSuperseded) {
+      this.#drainRecords();
+      await this.#save();
+    }
+    await this.stop();
+  }
+
+  /** The end of the process's part: nothing is open afterwards. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#stopAllTimers();
+    this.#servers.stop();
+    this.#names.stop();
+    await this.#workers.stop();
+    this.#columns.free(this.#board.column);
+    this.#listeners.close();
+  }
+}

@@ -1,0 +1,173 @@
+/** All servers as control sees them: their checks, agents and administrative states, summed up in the scoreboard. */
+import type { Config, Pool, Server } from "../../config/schema.ts";
+import type { Timing } from "../../deadlines/timing.ts";
+import type { Scoreboard, ServerView } from "../shared/scoreboard.ts";
+import type { Administrative } from "./administrative.ts";
+import { type AgentReport, Agents, type AgentTarget } from "./agents/agents.ts";
+import type { AdministrativeState } from "./balancer.ts";
+import { HealthChecks } from "./health/checks.ts";
+import type { HealthReport, HealthTarget } from "./health/runner.ts";
+import { type ConditionReport, ServerCondition, type ServerSettings } from "./server-states.ts";
+import type { Slots } from "./slots.ts";
+
+/** A change that people want to hear of. */
+export interface ServerEvent {
+  readonly event: "server.up" | "server.down" | "server.changed" | "agent.failing" | "agent.answers";
+  readonly pool: string;
+  readonly server: string;
+  readonly msg: string;
+  readonly reason: string;
+}
+
+export interface ServersOptions {
+  readonly board: Scoreboard;
+  readonly slots: Slots;
+  readonly administrative: Administrative;
+  readonly timing: Timing;
+  onEvent(event: ServerEvent): void;
+}
+
+interface Entry {
+  readonly pool: string;
+  readonly server: string;
+  readonly view: ServerView;
+  readonly condition: ServerCondition;
+}
+
+export class Servers {
+  readonly #options: ServersOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #checks: HealthChecks;
+  readonly #agents: Agents;
+
+  constructor(options: ServersOptions) {
+    this.#options = options;
+    this.#checks = new HealthChecks({
+      timing: options.timing,
+      onChange: ({ pool, server, up, reason, by }) => {
+        const entry = this.#entries.get(`${pool}/${server}`);
+        if (entry === undefined) return;
+        this.#change(entry, () => entry.condition.setHealth({ health: up ? "up" : "down", reason, by }));
+      },
+    });
+    this.#agents = new Agents({
+      timing: options.timing,
+      onReading: (pool, server, reading) => {
+        const entry = this.#entries.get(`${pool}/${server}`);
+        if (entry !== undefined) this.#change(entry, () => entry.condition.hear(reading));
+      },
+      onFailing: (pool, server, reason) => this.#agentFailing(pool, server, reason),
+    });
+  }
+
+  /** Makes the servers of this configuration known to the scoreboard. Before workers get a plan that names them. */
+  declare(config: Config): void {
+    const wanted = new Set<string>();
+    for (const pool of Object.values(config.pools)) {
+      for (const server of Object.values(pool.servers)) {
+        wanted.add(`${pool.name}/${server.name}`);
+        this.#declareOne(pool, server);
+      }
+    }
+    for (const [name, { view }] of this.#entries) {
+      if (wanted.has(name)) continue;
+      // Its connections live on; nobody new gets there, and who comes back goes elsewhere.
+      view.retire();
+      this.#entries.delete(name);
+    }
+    this.#options.slots.freeServers(wanted);
+  }
+
+  #declareOne(pool: Pool, server: Server): void {
+    const { board, slots, administrative, timing } = this.#options;
+    const name = `${pool.name}/${server.name}`;
+    const settings: ServerSettings = { weight: server.weight, limit: server.limit, rampMs: pool.ramp };
+    const known = this.#entries.get(name);
+    if (known !== undefined) {
+      known.condition.reconfigure(settings);
+      if (pool.agent === undefined) known.condition.forgetAgent();
+      return;
+    }
+    const view = board.server(slots.server(pool.name, server.name));
+    const condition = new ServerCondition(view, settings, timing.wallClock, administrative.of(name));
+    this.#entries.set(name, { pool: pool.name, server: server.name, view, condition });
+  }
+
+  /** Checks and asks what this configuration wants; what stays the same goes on undisturbed. */
+  watch(config: Config): void {
+    const checks: HealthTarget[] = [];
+    const agents: AgentTarget[] = [];
+    for (const pool of Object.values(config.pools)) {
+      for (const server of Object.values(pool.servers)) {
+        const { host, port } = server.address;
+        const target = { pool: pool.name, server: server.name, host, port };
+        const { view } = this.#entries.get(`${pool.name}/${server.name}`)!;
+        checks.push({ ...target, check: pool.health, observe: pool.observe.failures, traffic: view });
+        if (pool.agent !== undefined) agents.push({ pool: pool.name, server: server.name, host, agent: pool.agent });
+      }
+    }
+    this.#checks.apply(checks);
+    this.#agents.apply(agents);
+  }
+
+  /** No more checks and questions: another process does that now. */
+  stop(): void {
+    this.#checks.stop();
+    this.#agents.stop();
+  }
+
+  /** What a person set; kept by the caller in Administrative. */
+  setAdministrative(name: string, state: AdministrativeState, by: string, untilMs: number | undefined): void {
+    const { administrative, timing } = this.#options;
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    const axis = { state, by, sinceMs: timing.wallClock(), untilMs };
+    administrative.set(name, axis);
+    this.#change(entry, () => entry.condition.setAdministrative(axis));
+  }
+
+  view(name: string): ServerView | undefined {
+    return this.#entries.get(name)?.view;
+  }
+
+  condition(name: string): ConditionReport | undefined {
+    return this.#entries.get(name)?.condition.report();
+  }
+
+  health(pool: string, server: string): HealthReport | undefined {
+    return this.#checks.report(pool, server);
+  }
+
+  agent(pool: string, server: string): AgentReport | undefined {
+    return this.#agents.report(pool, server);
+  }
+
+  #change(entry: Entry, change: () => boolean): void {
+    const before = entry.condition.report().word;
+    if (!change()) return;
+    const report = entry.condition.report();
+    const name = `${entry.pool}/${entry.server}`;
+    const event = report.word === "down" ? "server.down" : before === "down" ? "server.up" : "server.changed";
+    const why = report.reason === "" ? "" : `: ${report.reason}`;
+    this.#options.onEvent({
+      event,
+      pool: entry.pool,
+      server: entry.server,
+      msg: `${name} is ${report.word}${why}`,
+      reason: report.reason,
+    });
+  }
+
+  #agentFailing(pool: string, server: string, reason: string | undefined): void {
+    this.#options.onEvent({
+      event: reason === undefined ? "agent.answers" : "agent.failing",
+      pool,
+      server,
+      msg:
+        reason === undefined
+          ? `the agent of ${pool}/${server} answers again`
+          : `the agent of ${pool}/${server} does not answer: ${reason}`,
+      reason: reason ?? "",
+    });
+  }
+}

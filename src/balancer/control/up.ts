@@ -1,0 +1,164 @@
+/** `holdfast up`: the process behind the command, and what it does with signals. Runs under its supervisor. */
+import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { Hono } from "hono";
+import { createApi } from "../../api/app.ts";
+import { type Served, serveApi, serveMetrics } from "../../api/serve.ts";
+import { loadConfig } from "../../config/load.ts";
+import { systemTiming } from "../../deadlines/timing.ts";
+import { HoldfastError } from "../../errors.ts";
+import { createLog, openSink } from "../../observe/log.ts";
+import { passDescriptors } from "../../os/pass.ts";
+import type { EndSelector } from "../worker/messages.ts";
+import { beginTakeover, commitTakeover } from "./handover.ts";
+import { RunningBalancer } from "./running.ts";
+import { SUPERVISED, supervise } from "./supervisor.ts";
+
+export interface UpOptions {
+  readonly file: string;
+  readonly dataFolder: string;
+  readonly takeover: boolean;
+}
+
+/** The admin socket of the process that runs with this data folder. */
+export const socketOf = (dataFolder: string): string => join(dataFolder, "holdfast.sock");
+
+/** Descriptors that this process may have open (RLIMIT_NOFILE). */
+async function fileLimit(): Promise<number> {
+  const limits = await Bun.file("/proc/self/limits").text();
+  return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? 1024);
+}
+
+/** Serves until a signal ends it. @returns the exit code. Throws HoldfastError when it cannot begin. */
+export async function serve(options: UpOptions): Promise<number> {
+  const { config } = loadConfig(options.file);
+  if (config === undefined) throw new HoldfastError("config/unreadable-file", `${options.file} has mistakes`);
+  const data = options.dataFolder;
+  mkdirSync(data, { recursive: true, mode: 0o750 });
+  const sink = openSink(config.log.file);
+  const log = createLog({ sink, level: config.log.level, node: hostname(), role: "balancer" });
+  const socket = socketOf(data);
+  const doormat = join(data, `takeover-${process.pid}.sock`);
+  const inheritance = options.takeover ? await beginTakeover(socket, doormat) : null;
+  const balancer = new RunningBalancer({
+    file: options.file,
+    config,
+    data,
+    log,
+    sink,
+    timing: systemTiming,
+    randomBytes: (bytes) => new Uint8Array(randomBytes(bytes)),
+    files: await fileLimit(),
+    cores: navigator.hardwareConcurrency,
+    inheritance,
+  });
+  const process_ = new UpProcess(balancer, () => sink.flush());
+  await balancer.start();
+  const api = createApi({
+    balancer,
+    log,
+    requestId: () => randomBytes(8).toString("hex"),
+    extra: process_.routes(),
+  });
+  if (inheritance) balancer.succeed(await commitTakeover(socket));
+  await process_.serve(api, socket, inheritance !== null);
+  const metrics = config.metrics && serveMetrics(balancer, config.metrics.listen);
+  if (metrics) process_.alsoStop(metrics);
+  const listen = Object.values(config.services).map(
+    (service) => `${service.name} on ${balancer.listen(service).join(" ")}`,
+  );
+  log.info("balancer.ready", `serving ${listen.join(", ")}`, { pid: process.pid, data, file: options.file });
+  return process_.untilEnd(config.shutdown.within);
+}
+
+/** The process around a balancer: its sockets, its signals, its end. */
+class UpProcess {
+  readonly #balancer: RunningBalancer;
+  readonly #flush: () => void;
+  readonly #served: Served[] = [];
+  #api: ReturnType<typeof createApi> | null = null;
+  #end: (code: number) => void = () => {};
+  readonly #ended = new Promise<number>((resolve) => {
+    this.#end = resolve;
+  });
+
+  constructor(balancer: RunningBalancer, flush: () => void) {
+    this.#balancer = balancer;
+    this.#flush = flush;
+  }
+
+  async serve(api: ReturnType<typeof createApi>, socket: string, replace: boolean): Promise<void> {
+    this.#api = api;
+    this.#served.push(await serveApi(api, socket, { replace }));
+  }
+
+  alsoStop(served: Served): void {
+    this.#served.push(served);
+  }
+
+  /** What only a process that takes over asks, and rehearsals. */
+  routes(): Hono {
+    const app = new Hono();
+    app.post("/takeover/begin", async (c) => {
+      const { doormat } = await c.req.json<{ doormat: string }>();
+      const { handover, descriptors } = this.#balancer.handOver();
+      passDescriptors(doormat, descriptors);
+      return c.json(handover);
+    });
+    app.post("/takeover/commit", async (c) => {
+      const farewell = await this.#balancer.letGo();
+      await this.#leave();
+      return c.json(farewell);
+    });
+    app.post("/takeover/end", async (c) => {
+      const { which, end } = await c.req.json<{ which: EndSelector; end: number }>();
+      return c.json({ ended: await this.#balancer.endForSuccessor(which, end) });
+    });
+    if (process.env.HOLDFAST_REHEARSE === "1") {
+      app.post("/rehearse/:how/:worker", (c) => {
+        const how = c.req.param("how") === "hang" ? "hang" : "throw";
+        this.#balancer.rehearse(Number(c.req.param("worker")), how);
+        return c.json({});
+      });
+    }
+    return app;
+  }
+
+  /** Its successor answers now: it is reached on a socket of its own, and ends with its last connection. */
+  async #leave(): Promise<void> {
+    const old = this.#served.splice(0);
+    await this.serve(this.#api!, this.#balancer.successorSocket, true);
+    // After the answer to the commit has gone out.
+    setTimeout(() => {
+      for (const served of old) void served.stop();
+    }, 1_000);
+    void this.#balancer.outlive().then(() => this.#end(0));
+  }
+
+  /** Serves until SIGTERM or SIGINT, a second of which ends it at once. SIGHUP reloads. */
+  async untilEnd(withinMs: number): Promise<number> {
+    let asked = false;
+    const stop = (code: number) => () => {
+      if (asked) return this.#end(code);
+      asked = true;
+      void this.#balancer.shutdown(withinMs).then(() => this.#end(0));
+    };
+    process.on("SIGTERM", stop(143));
+    process.on("SIGINT", stop(130));
+    process.on("SIGHUP", () => void this.#balancer.reload());
+    const code = await this.#ended;
+    for (const served of this.#served) await served.stop();
+    await this.#balancer.stop();
+    this.#flush();
+    return code;
+  }
+}
+
+/** The command: starts the supervisor, or serves when there is one already. @returns the exit code. */
+export async function run(options: UpOptions): Promise<number> {
+  if (process.env[SUPERVISED] === "1") return serve(options);
+  const again = ["up", "-c", options.file, "--data", options.dataFolder];
+  return supervise(options.takeover ? [...again, "--takeover"] : again, again);
+}

@@ -1,0 +1,313 @@
+/**
+ * The worker threads: started, given their plans, watched by their heartbeats, replaced.
+ *
+ * One that throws or hangs is ended within a second. Its descriptors are closed by the ledger, so its connections end; its
+ * column is retired, so its counts stay right; its listening sockets stay open, so its queue waits for the replacement.
+ */
+import { Worker } from "node:worker_threads";
+import type { Timing } from "../../deadlines/timing.ts";
+import { bug } from "../../errors.ts";
+import { sys } from "../../os/libc.ts";
+import type { MappedMemory } from "../../os/memory.ts";
+import type { Plan } from "../plan.ts";
+import type { Columns } from "../shared/columns.ts";
+import type { MemoryLayout } from "../shared/layout.ts";
+import type { Ledger } from "../shared/ledger.ts";
+import type { Scoreboard } from "../shared/scoreboard.ts";
+import type { SourceTable } from "../shared/sources.ts";
+import type { StickyTable } from "../shared/sticky.ts";
+import type { WorkerBirth } from "../worker/data-plane.ts";
+import type { EndSelector, FromWorker, OpenConnection, ToWorker } from "../worker/messages.ts";
+
+/** Heartbeats are looked at this often; a worker's own longest sleep is 100 ms. */
+const WATCH_MS = 100;
+/** Without a beat for this long it hangs. */
+const HUNG_MS = 600;
+/** A new worker may take this long to its first beat. */
+const START_MS = 10_000;
+/** After `terminate` the thread may still be in a system call, the longest of which lasts 100 ms. */
+const GRACE_MS = 150;
+const EFD_FLAGS = 0o2000000 | 0o4000;
+
+/** What all workers of this process share. */
+export interface WorkersContext {
+  readonly memory: MappedMemory;
+  readonly layout: MemoryLayout;
+  readonly process: number;
+  readonly pid: number;
+  readonly board: Scoreboard;
+  readonly columns: Columns;
+  readonly ledger: Ledger;
+  readonly sticky: StickyTable;
+  readonly sources: SourceTable;
+  readonly timing: Timing;
+  readonly startSec: number;
+  /** The newest plan of a worker (0, 1, …). */
+  plan(worker: number): Plan;
+  /** A worker was lost and is being replaced. */
+  onLost(column: number, why: "threw" | "hung", message: string, connections: number): void;
+}
+
+/** One worker as control sees it. */
+export interface WorkerReport {
+  readonly column: number;
+  readonly state: "running" | "starting" | "stopping";
+  readonly heartbeatAgeMs: number;
+}
+
+class Slot {
+  readonly index: number;
+  readonly column: number;
+  readonly wake: number;
+  thread: Worker | null = null;
+  state: "running" | "starting" | "stopping" = "starting";
+  generation = 0;
+  beats = 0;
+  beatMs = 0;
+
+  constructor(index: number, column: number) {
+    this.index = index;
+    this.column = column;
+    this.wake = sys.eventfd(0, EFD_FLAGS);
+  }
+}
+
+export class Workers {
+  readonly #context: WorkersContext;
+  readonly #slots: Slot[];
+  readonly #bell = new BigUint64Array([1n]);
+  readonly #answers = new Map<string, (message: FromWorker) => void>();
+  #request = 0;
+  #waiting: { generation: number; done: () => void }[] = [];
+  #stopWatching: (() => void) | null = null;
+  #ended = false;
+  #listening = true;
+
+  constructor(count: number, context: WorkersContext) {
+    this.#context = context;
+    this.#slots = Array.from({ length: count }, (_, index) => {
+      const column = context.columns.claim(context.pid);
+      if (column < 0) bug("there is no column left for a worker");
+      context.board.useColumn(column);
+      return new Slot(index, column);
+    });
+  }
+
+  get count(): number {
+    return this.#slots.length;
+  }
+
+  /** Columns of this process's workers. */
+  get columns(): readonly number[] {
+    return this.#slots.map(({ column }) => column);
+  }
+
+  /** Starts all. Resolves when each serves; rejects when one cannot. */
+  async start(): Promise<void> {
+    const first = this.#context.plan(0).generation;
+    for (const slot of this.#slots) this.#spawn(slot);
+    this.#watch();
+    await this.#served(first, START_MS);
+  }
+
+  #spawn(slot: Slot): void {
+    const { memory, layout, process, startSec, timing } = this.#context;
+    const birth: WorkerBirth = {
+      memory,
+      layout,
+      process,
+      startSec,
+      column: slot.column,
+      wakes: this.#slots.map(({ column, wake }) => ({ column, fd: wake })),
+      plan: this.#listening ? this.#context.plan(slot.index) : withoutListeners(this.#context.plan(slot.index)),
+    };
+    slot.state = "starting";
+    slot.beatMs = timing.now();
+    const thread = new Worker(new URL("../worker/main.ts", import.meta.url), { workerData: birth });
+    slot.thread = thread;
+    thread.on("message", (message: FromWorker) => this.#onMessage(slot, message));
+    thread.on("error", (error: Error) => this.#lost(slot, thread, "threw", error.stack ?? String(error)));
+    thread.on("exit", () => this.#lost(slot, thread, "threw", "the thread ended"));
+  }
+
+  #onMessage(slot: Slot, message: FromWorker): void {
+    switch (message.kind) {
+      case "ready":
+        slot.state = "running";
+        slot.generation = message.generation;
+        return this.#checkServed();
+      case "ended":
+      case "connections":
+        this.#answers.get(`${slot.index} ${message.request}`)?.(message);
+    }
+  }
+
+  #served(generation: number, withinMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#context.timing.after(withinMs, () => {
+        this.#waiting = this.#waiting.filter((waiting) => waiting !== entry);
+        reject(new Error(`not every worker served the new configuration within ${withinMs} ms`));
+      });
+      const entry = {
+        generation,
+        done: () => {
+          cancel();
+          resolve();
+        },
+      };
+      this.#waiting.push(entry);
+      this.#checkServed();
+    });
+  }
+
+  #checkServed(): void {
+    const lowest = Math.min(...this.#slots.map(({ generation }) => generation));
+    const done = this.#waiting.filter(({ generation }) => generation <= lowest);
+    this.#waiting = this.#waiting.filter(({ generation }) => generation > lowest);
+    for (const waiting of done) waiting.done();
+  }
+
+  #tell(slot: Slot, message: ToWorker): void {
+    slot.thread?.postMessage(message);
+    sys.write(slot.wake, this.#bell, 8);
+  }
+
+  /** Sends everyone its newest plan; resolves when each works by it. */
+  async adopt(generation: number): Promise<void> {
+    for (const slot of this.#slots) this.#tell(slot, { kind: "plan", plan: this.#context.plan(slot.index) });
+    await this.#served(generation, START_MS);
+  }
+
+  /** No worker accepts connections any more; those there are live on. Resolves when all have let go. */
+  async stopListening(): Promise<void> {
+    this.#listening = false;
+    // An answer to a later message says that the earlier one was read.
+    for (const slot of this.#slots) this.#tell(slot, { kind: "stop-listening" });
+    await this.list();
+  }
+
+  /** Ends connections. @returns how many. */
+  async end(which: EndSelector, end: number): Promise<number> {
+    const answers = await this.#ask((request) => ({ kind: "end", request, which, end }));
+    return answers.reduce((sum, answer) => sum + (answer.kind === "ended" ? answer.count : 0), 0);
+  }
+
+  /** The open connections of every worker, by its column. */
+  async list(): Promise<{ column: number; items: readonly OpenConnection[] }[]> {
+    const answers = await this.#ask((request) => ({ kind: "list", request }));
+    return answers.map((answer, index) => ({
+      column: this.#slots[index]!.column,
+      items: answer.kind === "connections" ? answer.items : [],
+    }));
+  }
+
+  /** Asks every worker; one that is lost meanwhile answers with nothing. */
+  #ask(message: (request: number) => ToWorker): Promise<FromWorker[]> {
+    const request = ++this.#request;
+    return Promise.all(
+      this.#slots.map(
+        (slot) =>
+          new Promise<FromWorker>((resolve) => {
+            const key = `${slot.index} ${request}`;
+            const nothing: FromWorker = { kind: "ended", request, count: 0 };
+            const finish = (answer: FromWorker) => {
+              cancel();
+              this.#answers.delete(key);
+              resolve(answer);
+            };
+            const cancel = this.#context.timing.after(HUNG_MS * 2, () => finish(nothing));
+            this.#answers.set(key, finish);
+            this.#tell(slot, message(request));
+          }),
+      ),
+    );
+  }
+
+  /** For rehearsals: the worker breaks on purpose. */
+  rehearse(worker: number, how: "throw" | "hang"): void {
+    const slot = this.#slots[worker];
+    if (slot) this.#tell(slot, { kind: "break", how });
+  }
+
+  report(): WorkerReport[] {
+    const now = this.#context.timing.now();
+    return this.#slots.map(({ column, state, beatMs }) => ({
+      column,
+      state,
+      heartbeatAgeMs: Math.max(0, now - beatMs),
+    }));
+  }
+
+  // Watching
+
+  #watch(): void {
+    const { columns, timing } = this.#context;
+    const now = timing.now();
+    for (const slot of this.#slots) {
+      const beats = columns.beats(slot.column);
+      if (beats !== slot.beats) {
+        slot.beats = beats;
+        slot.beatMs = now;
+      } else if (slot.thread !== null && now - slot.beatMs > (slot.state === "running" ? HUNG_MS : START_MS)) {
+        this.#lost(slot, slot.thread, "hung", `no heartbeat for ${Math.round(now - slot.beatMs)} ms`);
+      }
+    }
+    if (!this.#ended) this.#stopWatching = timing.after(WATCH_MS, () => this.#watch());
+  }
+
+  #lost(slot: Slot, thread: Worker, why: "threw" | "hung", message: string): void {
+    if (slot.thread !== thread) return; // told before
+    const { columns, timing } = this.#context;
+    slot.thread = null;
+    slot.state = "stopping";
+    slot.generation = 0;
+    if (this.#ended) return;
+    const connections = columns.connections(slot.column);
+    columns.evict(slot.column);
+    void thread.terminate();
+    timing.after(GRACE_MS, () => {
+      if (this.#ended) return;
+      this.#cleanUp(slot);
+      columns.revive(slot.column);
+      this.#spawn(slot);
+      this.#context.onLost(slot.column, why, message, connections);
+    });
+  }
+
+  /** Everything that the thread held. */
+  #cleanUp(slot: Slot): void {
+    const { board, ledger, sources, sticky } = this.#context;
+    ledger.forEachOwned(slot.column, (fd, source) => {
+      ledger.disown(fd);
+      sys.close(fd);
+      if (source >= 0) sources.release(source);
+    });
+    sticky.clearOwned(slot.column);
+    sources.clearOwned(slot.column);
+    board.retireColumn(slot.column);
+  }
+
+  /** Ends all threads and gives their columns back. Their connections end with them. */
+  async stop(): Promise<void> {
+    this.#ended = true;
+    this.#stopWatching?.();
+    const threads = this.#slots.map(({ thread }) => thread);
+    for (const slot of this.#slots) {
+      slot.thread = null;
+      this.#context.columns.evict(slot.column);
+      sys.write(slot.wake, this.#bell, 8);
+    }
+    await Promise.all(threads.map((thread) => thread?.terminate()));
+    await new Promise<void>((resolve) => this.#context.timing.after(GRACE_MS, resolve));
+    for (const slot of this.#slots) {
+      this.#cleanUp(slot);
+      this.#context.columns.free(slot.column);
+      sys.close(slot.wake);
+    }
+  }
+}
+
+/** A worker that replaces one after listening has stopped takes care of nothing new. */
+function withoutListeners(plan: Plan): Plan {
+  return { ...plan, services: plan.services.map((service) => ({ ...service, listeners: [] })) };
+}

@@ -1,0 +1,302 @@
+/**
+ * The data plane of one worker thread: one epoll loop, its listeners, its connections, and the memory it shares.
+ *
+ * Nothing here awaits. The loop stays in `epoll_wait`; it goes back to the runtime's own event loop only when control says
+ * through the wake-up descriptor that there is mail, and once a second.
+ */
+import { sys } from "../../os/libc.ts";
+import { type MappedMemory, memoryBuffer } from "../../os/memory.ts";
+import { type Pollable, Poller, READABLE } from "../../os/poller.ts";
+import type { TokenKey } from "../../protocols/rdp/token.ts";
+import type { Client } from "../client.ts";
+import { PoolRuntime } from "../decide.ts";
+import type { Plan } from "../plan.ts";
+import { Columns } from "../shared/columns.ts";
+import { Fingerprinter, saltOf } from "../shared/fingerprint.ts";
+import type { MemoryLayout } from "../shared/layout.ts";
+import { Ledger } from "../shared/ledger.ts";
+import { Scoreboard } from "../shared/scoreboard.ts";
+import { REFUSED_CONNECTIONS, SourceTable } from "../shared/sources.ts";
+import { StickyTable } from "../shared/sticky.ts";
+import { RefusalCode } from "../shared/words.ts";
+import type { Connection } from "./connection.ts";
+import { Journal } from "./journal.ts";
+import { Listener } from "./listener.ts";
+import { PoolQueue } from "./queue.ts";
+import { RelayTools } from "./relay.ts";
+import { ServiceRuntime } from "./service.ts";
+import { Timers } from "./timers.ts";
+
+/** The longest sleep: heart and deadlines want to be looked at. */
+const TURN_MS = 100;
+const MAIL_EVERY_MS = 1000;
+/** Kind of a fingerprint in the source table. */
+const SOURCE_KIND = 0x53;
+
+/** What control gives a worker at its start. */
+export interface WorkerBirth {
+  readonly memory: MappedMemory;
+  readonly layout: MemoryLayout;
+  /** Which of the two processes that may share the memory: 0 or 1. */
+  readonly process: number;
+  readonly column: number;
+  /** When the process began, unix seconds: ids of connections are unique over restarts. */
+  readonly startSec: number;
+  /** Descriptors (eventfd) that wake the workers of this process, by column. */
+  readonly wakes: readonly { readonly column: number; readonly fd: number }[];
+  readonly plan: Plan;
+}
+
+export class DataPlane {
+  readonly poller = new Poller();
+  readonly tools = new RelayTools();
+  readonly timers: Timers;
+  readonly board: Scoreboard;
+  readonly sticky: StickyTable;
+  readonly sources: SourceTable;
+  readonly ledger: Ledger;
+  readonly journal: Journal;
+  readonly column: number;
+  /** This turn's time: monotonic, unix milliseconds, unix seconds. */
+  nowMs = 0;
+  unixMs = 0;
+  nowSec = 0;
+  connections = 0;
+  tokenKeys: readonly TokenKey[] = [];
+  /** Control has written, or it is time to look. */
+  mail = false;
+  #mailedMs = 0;
+  readonly #columns: Columns;
+  readonly #wakes = new Map<number, number>();
+  readonly #wakeBytes = new BigUint64Array([1n]);
+  readonly #random: () => number;
+  #fingerprinter = new Fingerprinter(new Uint8Array(16));
+  readonly #sourceKey = new Int32Array(4);
+  #listeners = new Map<number, Listener>();
+  readonly #queues = new Map<number, PoolQueue>();
+  readonly #open = new Map<number, Connection>();
+  #unfinished: Connection[] = [];
+  #acceptLater: Listener[] = [];
+  #roomMayBe = false;
+
+  constructor(birth: WorkerBirth, random: () => number) {
+    const buffer = memoryBuffer(birth.memory);
+    const { layout, column } = birth;
+    this.column = column;
+    this.#random = random;
+    this.board = new Scoreboard(buffer, layout, column);
+    this.sticky = new StickyTable(buffer, layout, column);
+    this.sources = new SourceTable(buffer, layout, column);
+    this.ledger = new Ledger(buffer, layout, birth.process);
+    this.journal = new Journal(buffer, layout, column, birth.startSec);
+    this.#columns = new Columns(buffer, layout);
+    this.#tellTime();
+    this.timers = new Timers(this.nowMs);
+    this.tools.pipes.own = (fd) => this.ledger.own(fd, column);
+    this.tools.pipes.disown = (fd) => this.ledger.disown(fd);
+    this.ledger.own(this.poller.fd, column);
+    for (const wake of birth.wakes) this.#wakes.set(wake.column, wake.fd);
+    this.poller.add(this.#wakes.get(column)!, READABLE, new Mailbox(this, this.#wakes.get(column)!));
+    this.adopt(birth.plan);
+  }
+
+  /** One turn: wait, serve what is ready, then deadlines and queues. @returns false when this worker has to stop. */
+  turn(): boolean {
+    const busy = this.#unfinished.length > 0;
+    const ready = this.poller.wait(busy ? 0 : TURN_MS);
+    if (this.#columns.isEvicted(this.column)) return false;
+    this.#tellTime();
+    if (ready > 0) this.poller.dispatch(ready);
+    if (busy) this.#goOn();
+    if (this.#acceptLater.length > 0) this.#acceptAgain();
+    this.timers.run(this.nowMs);
+    if (this.#roomMayBe || ready <= 0) this.#serveQueues();
+    this.#columns.beat(this.column, this.connections);
+    if (this.nowMs - this.#mailedMs > MAIL_EVERY_MS) this.mail = true;
+    return true;
+  }
+
+  /** Mail is being looked at. */
+  mailRead(): void {
+    this.mail = false;
+    this.#mailedMs = this.nowMs;
+  }
+
+  #tellTime(): void {
+    this.nowMs = performance.now();
+    this.unixMs = Date.now();
+    this.nowSec = Math.floor(this.unixMs / 1000);
+  }
+
+  // Plans
+
+  /** Goes over to a new plan. Listeners that stay keep their sockets; connections keep the plan they began with. */
+  adopt(plan: Plan): void {
+    this.tokenKeys = plan.tokenKeys;
+    this.#fingerprinter = new Fingerprinter(plan.fingerprintKey);
+    this.journal.everyEnd = plan.accessLog;
+    const pools = new Map<number, PoolRuntime>();
+    for (const pool of plan.pools) {
+      const context = {
+        board: this.board,
+        sticky: this.sticky,
+        fingerprinter: this.#fingerprinter,
+        random: this.#random,
+      };
+      pools.set(pool.id, new PoolRuntime(pool, context));
+    }
+    const listeners = new Map<number, Listener>();
+    for (const service of plan.services) {
+      const runtime = new ServiceRuntime(service, this.board.service(service.id), pools);
+      for (const fd of service.listeners) {
+        const listener = this.#listeners.get(fd) ?? this.#listen(fd, runtime);
+        listener.service = runtime;
+        listeners.set(fd, listener);
+      }
+    }
+    for (const fd of this.#listeners.keys()) if (!listeners.has(fd)) this.poller.remove(fd);
+    this.#listeners = listeners;
+  }
+
+  #listen(fd: number, service: ServiceRuntime): Listener {
+    const listener = new Listener(this, fd, service);
+    this.poller.add(fd, READABLE, listener);
+    return listener;
+  }
+
+  /** Takes no new connections any more. The sockets are control's to close. */
+  stopListening(): void {
+    for (const fd of this.#listeners.keys()) this.poller.remove(fd);
+    this.#listeners = new Map();
+  }
+
+  // Connections
+
+  nextConnection(): number {
+    return this.journal.nextConnection();
+  }
+
+  /** A connection was accepted. */
+  began(connection: Connection): void {
+    this.connections++;
+    this.#open.set(connection.number, connection);
+  }
+
+  /** It has reached its server. */
+  opened(connection: Connection): void {
+    this.journal.opened(connection);
+  }
+
+  /** It is over. */
+  ended(connection: Connection, end: number): void {
+    this.connections--;
+    this.#open.delete(connection.number);
+    this.journal.ended(connection, end, this.nowMs);
+  }
+
+  /** All open connections. */
+  open(): Iterable<Connection> {
+    return this.#open.values();
+  }
+
+  // What goes on in the next turn
+
+  /** The connection has more to move than one turn allows. */
+  unfinished(connection: Connection): void {
+    this.#unfinished.push(connection);
+  }
+
+  #goOn(): void {
+    const unfinished = this.#unfinished;
+    this.#unfinished = [];
+    for (const connection of unfinished) connection.goOn();
+  }
+
+  /** The listener has more to accept than one turn allows, or no descriptors. */
+  acceptLater(listener: Listener): void {
+    this.#acceptLater.push(listener);
+  }
+
+  #acceptAgain(): void {
+    const later = this.#acceptLater;
+    this.#acceptLater = [];
+    for (const listener of later) {
+      if (this.#listeners.get(listener.fd) !== listener) continue;
+      if (listener.restUntilMs > this.nowMs) this.#acceptLater.push(listener);
+      else listener.onReady();
+    }
+  }
+
+  // Queues
+
+  /** The queue of a pool in this worker. */
+  queueOf(pool: PoolRuntime): PoolQueue {
+    let queue = this.#queues.get(pool.plan.id);
+    if (queue === undefined) {
+      queue = new PoolQueue(pool.view);
+      this.#queues.set(pool.plan.id, queue);
+    }
+    return queue;
+  }
+
+  /** A connection to a server of this pool is over: whoever has waited longest, in whichever worker, may have its place. */
+  roomMayBe(pool: PoolRuntime): void {
+    const column = pool.view.longestWaiting();
+    if (column < 0) return;
+    if (column === this.column) {
+      this.#roomMayBe = true;
+      return;
+    }
+    // A column of another process has no descriptor here: that worker looks by itself within a turn.
+    const fd = this.#wakes.get(column);
+    if (fd !== undefined) sys.write(fd, this.#wakeBytes, 8);
+  }
+
+  #serveQueues(): void {
+    this.#roomMayBe = false;
+    for (const queue of this.#queues.values()) if (queue.length > 0) queue.serve();
+  }
+
+  /** Control or another worker has rung. */
+  woken(): void {
+    this.mail = true;
+    this.#roomMayBe = true;
+  }
+
+  // Sources
+
+  /** Counts a connection against its source. @returns a slot of the source table, or why not. */
+  admitSource(service: ServiceRuntime, client: Client): number {
+    const { limits, name } = service.plan;
+    this.#fingerprinter.of(saltOf(name), SOURCE_KIND, client.source, 0, 16, this.#sourceKey);
+    return this.sources.admit(
+      this.#sourceKey,
+      limits.connectionsPerSource,
+      limits.newPerSource,
+      limits.newPerSourceMs,
+      this.unixMs,
+    );
+  }
+
+  /** The refusal that a slot below zero means. */
+  sourceRefusal(slot: number): number {
+    return slot === REFUSED_CONNECTIONS ? RefusalCode["limit-source"] : RefusalCode["limit-rate"];
+  }
+}
+
+/** The wake-up descriptor of this worker. */
+class Mailbox implements Pollable {
+  readonly #plane: DataPlane;
+  readonly #fd: number;
+  readonly #count = new BigUint64Array(1);
+
+  constructor(plane: DataPlane, fd: number) {
+    this.#plane = plane;
+    this.#fd = fd;
+  }
+
+  onReady(): void {
+    sys.read(this.#fd, this.#count, 8);
+    this.#plane.woken();
+  }
+}

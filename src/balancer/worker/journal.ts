@@ -1,0 +1,70 @@
+/** What control is told of connections: records in this worker's ring, for the access log and the session directory. */
+import { localPort } from "../../os/socket.ts";
+import type { MemoryLayout } from "../shared/layout.ts";
+import { ConnectionIds, ConnectionRecord, RecordKind, writeRecord } from "../shared/record.ts";
+import { RingWriter } from "../shared/ring.ts";
+import type { ServerId } from "../shared/scoreboard.ts";
+import type { Connection } from "./connection.ts";
+
+export class Journal {
+  readonly #ring: RingWriter;
+  readonly #ids: ConnectionIds;
+  readonly #record = new ConnectionRecord();
+  /** The access log is on: every end is recorded. Otherwise only those of users, for the directory. */
+  everyEnd = true;
+
+  /** `startSec`: when the process began, unix seconds. */
+  constructor(memory: ArrayBuffer, layout: MemoryLayout, column: number, startSec: number) {
+    this.#ring = new RingWriter(memory, layout, column);
+    this.#ids = new ConnectionIds(column, startSec, this.#ring);
+  }
+
+  /** The number of a new connection: the low half of its id. */
+  nextConnection(): number {
+    return this.#ids.next();
+  }
+
+  /** A user has reached a server. */
+  opened(connection: Connection): void {
+    if (connection.client.userLength === 0) return;
+    connection.outboundPort = localPort(connection.serverFd);
+    this.#write(connection, RecordKind.OPENED, 0, 0);
+  }
+
+  /** A connection is over; its sockets are still open. */
+  ended(connection: Connection, end: number, nowMs: number): void {
+    if (!this.everyEnd && connection.client.userLength === 0) return;
+    if (connection.outboundPort === 0 && connection.serverFd >= 0) {
+      connection.outboundPort = localPort(connection.serverFd);
+    }
+    this.#write(connection, RecordKind.ENDED, end, nowMs - connection.acceptedMs);
+  }
+
+  #write(connection: Connection, kind: number, end: number, durationMs: number): void {
+    const { client, decision } = connection;
+    const record = this.#record;
+    record.kind = kind;
+    record.idHigh = this.#ids.high;
+    record.idLow = connection.number;
+    record.service = connection.service.plan.id;
+    record.pool = decision.pool?.plan.id ?? -1;
+    record.server = decision.server?.plan.id ?? (0 as ServerId);
+    record.recognisedBy = decision.recognisedBy;
+    record.reason = decision.reason;
+    record.returned = decision.returned;
+    record.attempts = connection.attempts;
+    record.end = end;
+    record.source.set(client.source);
+    record.sourcePort = client.sourcePort;
+    record.outboundPort = connection.outboundPort;
+    record.startedMs = connection.startedMs;
+    record.queueMs = connection.queueMs;
+    record.connectMs = connection.connectMs;
+    record.firstByteMs = connection.firstByteMs;
+    record.durationMs = durationMs;
+    record.bytesIn = connection.toServer.bytes;
+    record.bytesOut = connection.toClient.bytes;
+    record.setUser(client.user, 0, client.userLength);
+    writeRecord(record, this.#ring);
+  }
+}

@@ -1,0 +1,65 @@
+/** One listening socket of a worker: takes connections as they come, a bounded number in a turn. */
+import { EMFILE, ENFILE, errno } from "../../os/libc.ts";
+import type { Pollable } from "../../os/poller.ts";
+import { abort, accept, readSocketAddress, SOCKADDR_BYTES } from "../../os/socket.ts";
+import { ServiceCounter } from "../shared/scoreboard.ts";
+import { EndCode, RefusalCode } from "../shared/words.ts";
+import { Connection } from "./connection.ts";
+import type { DataPlane } from "./data-plane.ts";
+import type { ServiceRuntime } from "./service.ts";
+
+/** Accepted in one turn of the loop, so that established connections are served as well. */
+const ACCEPTS = 64;
+/** Without descriptors: new connections wait in the kernel's queue this long. */
+const REST_MS = 100;
+
+export class Listener implements Pollable {
+  readonly fd: number;
+  service: ServiceRuntime;
+  /** Not before this: there were no descriptors. */
+  restUntilMs = 0;
+  readonly #plane: DataPlane;
+  readonly #peer = new Uint8Array(SOCKADDR_BYTES);
+
+  constructor(plane: DataPlane, fd: number, service: ServiceRuntime) {
+    this.#plane = plane;
+    this.fd = fd;
+    this.service = service;
+  }
+
+  onReady(): void {
+    for (let left = ACCEPTS; left > 0; left--) {
+      const fd = accept(this.fd, this.#peer);
+      if (fd >= 0) {
+        this.#take(fd);
+        continue;
+      }
+      const code = errno();
+      if (code === EMFILE || code === ENFILE) {
+        this.service.view.count(ServiceCounter.REFUSED + RefusalCode["no-files"], 1);
+        this.restUntilMs = this.#plane.nowMs + REST_MS;
+        this.#plane.acceptLater(this);
+      }
+      return;
+    }
+    this.#plane.acceptLater(this);
+  }
+
+  #take(fd: number): void {
+    const { service } = this;
+    const plane = this.#plane;
+    plane.ledger.own(fd, plane.column);
+    if (!service.view.reserve(service.plan.limits.connections)) {
+      service.view.count(ServiceCounter.REFUSED + RefusalCode["limit-service"], 1);
+      service.view.count(ServiceCounter.ENDED + EndCode.limit, 1);
+      plane.ledger.disown(fd);
+      abort(fd);
+      return;
+    }
+    service.view.count(ServiceCounter.TOTAL, 1);
+    const connection = new Connection(plane, service, fd);
+    connection.client.sourcePort = readSocketAddress(this.#peer, connection.client.source);
+    plane.began(connection);
+    connection.begin(service.plan.acceptProxy && service.trusts(connection.client.source));
+  }
+}

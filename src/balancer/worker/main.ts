@@ -1,0 +1,79 @@
+/** The thread of one worker: the loop, and control's mail between two turns. */
+import { parentPort, workerData } from "node:worker_threads";
+import { slotOf } from "../shared/scoreboard.ts";
+import type { Connection } from "./connection.ts";
+import { DataPlane, type WorkerBirth } from "./data-plane.ts";
+import type { EndSelector, FromWorker, OpenConnection, ToWorker } from "./messages.ts";
+
+const birth = workerData as WorkerBirth;
+const plane = new DataPlane(birth, Math.random);
+const control = parentPort!;
+let breakNow: "throw" | "hang" | null = null;
+
+const tell = (message: FromWorker) => control.postMessage(message);
+
+control.on("message", (message: ToWorker) => {
+  switch (message.kind) {
+    case "plan":
+      plane.adopt(message.plan);
+      return tell({ kind: "ready", generation: message.plan.generation });
+    case "stop-listening":
+      plane.stopListening();
+      return tell({ kind: "stopped-listening" });
+    case "end":
+      return tell({ kind: "ended", request: message.request, count: end(message.which, message.end) });
+    case "list":
+      return tell({ kind: "connections", request: message.request, items: [...plane.open()].map(describe) });
+    case "break":
+      breakNow = message.how;
+  }
+});
+
+function end(which: EndSelector, code: number): number {
+  if (which.column !== undefined && which.column !== plane.column) return 0;
+  const numbers = which.numbers ? new Set(which.numbers) : null;
+  let left = which.most ?? Number.POSITIVE_INFINITY;
+  let count = 0;
+  for (const connection of [...plane.open()]) {
+    if (left <= 0) break;
+    if (numbers !== null && !numbers.has(connection.number)) continue;
+    const { server } = connection.decision;
+    if (which.server !== undefined && (server === null || slotOf(server.plan.id) !== which.server)) continue;
+    if (which.service !== undefined && connection.service.plan.id !== which.service) continue;
+    connection.close(code);
+    count++;
+    left--;
+  }
+  return count;
+}
+
+function describe(connection: Connection): OpenConnection {
+  const { client, decision } = connection;
+  return {
+    number: connection.number,
+    service: connection.service.plan.id,
+    pool: decision.pool?.plan.id ?? -1,
+    server: decision.server?.plan.id ?? 0,
+    source: client.source,
+    sourcePort: client.sourcePort,
+    user: client.user.subarray(0, client.userLength),
+    recognisedBy: decision.recognisedBy,
+    startedMs: connection.startedMs,
+    bytesIn: connection.toServer.bytes,
+    bytesOut: connection.toClient.bytes,
+  };
+}
+
+function run(): void {
+  while (!plane.mail) {
+    if (!plane.turn()) return process.exit(0);
+    if (breakNow === "throw") throw new Error("broken on purpose");
+    while (breakNow === "hang");
+  }
+  plane.mailRead();
+  // The runtime delivers messages before this comes round again.
+  setImmediate(run);
+}
+
+tell({ kind: "ready", generation: birth.plan.generation });
+run();

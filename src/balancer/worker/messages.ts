@@ -1,0 +1,47 @@
+/** What control and a worker tell each other. */
+import type { Plan } from "../plan.ts";
+
+/** To a worker. */
+export type ToWorker =
+  | { readonly kind: "plan"; readonly plan: Plan }
+  | { readonly kind: "stop-listening" }
+  /** Ends connections: those with these numbers, those to a server, or all. `end` is an EndCode. */
+  | { readonly kind: "end"; readonly request: number; readonly which: EndSelector; readonly end: number }
+  | { readonly kind: "list"; readonly request: number }
+  /** For rehearsals (HOLDFAST_REHEARSE=1): the worker breaks on purpose. */
+  | { readonly kind: "break"; readonly how: "throw" | "hang" };
+
+export interface EndSelector {
+  /** Only in the worker of this column: connections are numbered by column. */
+  readonly column?: number;
+  readonly numbers?: readonly number[];
+  /** Slot of a server. */
+  readonly server?: number;
+  /** Slot of a service. */
+  readonly service?: number;
+  /** No more than this. */
+  readonly most?: number;
+}
+
+/** From a worker. */
+export type FromWorker =
+  | { readonly kind: "ready"; readonly generation: number }
+  | { readonly kind: "stopped-listening" }
+  | { readonly kind: "ended"; readonly request: number; readonly count: number }
+  | { readonly kind: "connections"; readonly request: number; readonly items: readonly OpenConnection[] };
+
+/** An open connection, for people. */
+export interface OpenConnection {
+  readonly number: number;
+  readonly service: number;
+  readonly pool: number;
+  /** ServerId; 0 while there is none. */
+  readonly server: number;
+  readonly source: Uint8Array;
+  readonly sourcePort: number;
+  readonly user: Uint8Array;
+  readonly recognisedBy: number;
+  readonly startedMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}

@@ -1,0 +1,43 @@
+/** Clients of one pool that wait in this worker until a server has room, in the order of their tickets. */
+import type { PoolView } from "../shared/scoreboard.ts";
+import type { Connection } from "./connection.ts";
+
+export class PoolQueue {
+  readonly #pool: PoolView;
+  readonly #waiting: Connection[] = [];
+
+  constructor(pool: PoolView) {
+    this.#pool = pool;
+  }
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  /** Puts a connection at the end. The bound is the caller's. */
+  add(connection: Connection): void {
+    connection.ticket = this.#pool.takeTicket();
+    this.#waiting.push(connection);
+    this.#publish();
+  }
+
+  /** Takes a connection out, wherever it stands. */
+  remove(connection: Connection): void {
+    const at = this.#waiting.indexOf(connection);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    this.#publish();
+  }
+
+  /** There may be room: everyone is asked in order, because they may wait for different servers. */
+  serve(): void {
+    for (let at = 0; at < this.#waiting.length; ) {
+      // Who leaves takes itself out of the list.
+      if (!this.#waiting[at]!.tryAgain()) at++;
+    }
+  }
+
+  #publish(): void {
+    this.#pool.setQueue(this.#waiting.length, this.#waiting[0]?.ticket ?? 0);
+  }
+}

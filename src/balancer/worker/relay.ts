@@ -62,6 +62,14 @@ export class Way {
   #piped = 0;
   #fullReads = 0;
 
+  /** From now on it runs, with room to write. `already`: bytes of the source that were read before. */
+  begin(source: number, sink: number, already: number): void {
+    this.source = source;
+    this.sink = sink;
+    this.bytes = already;
+    this.writable = true;
+  }
+
   /** Bytes that must go out before anything that is read: a PROXY header, the first bytes of the client. They are kept, not copied. */
   holdFirst(bytes: Uint8Array): void {
     this.#held = bytes.length > 0 ? bytes : null;

@@ -3,6 +3,7 @@
  * when it ends in order. It opens nothing and reads nothing, so there is little that could crash it.
  */
 import { constants } from "node:os";
+import { ownCommand } from "../../program.ts";
 
 /** Ends that are meant: done, refused to start, a file that cannot be used, a second signal. */
 const MEANT = new Set([0, 1, 78, 130, 143]);
@@ -14,11 +15,6 @@ const PASSED_ON = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /** In the environment of a balancer that has a supervisor. */
 export const SUPERVISED = "HOLDFAST_SUPERVISED";
-
-/** Is this program one executable, or run from a checkout? */
-function ownCommand(): string[] {
-  return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main];
-}
 
 /**
  * Runs `holdfast ARGUMENTS` until it ends on purpose. @returns its exit code.

@@ -9,6 +9,7 @@ import type { Timing } from "../../deadlines/timing.ts";
 import { bug } from "../../errors.ts";
 import { sys } from "../../os/libc.ts";
 import type { MappedMemory } from "../../os/memory.ts";
+import { IS_EXECUTABLE } from "../../program.ts";
 import type { Plan } from "../plan.ts";
 import type { Columns } from "../shared/columns.ts";
 import type { MemoryLayout } from "../shared/layout.ts";
@@ -19,6 +20,8 @@ import type { StickyTable } from "../shared/sticky.ts";
 import type { WorkerBirth } from "../worker/data-plane.ts";
 import type { EndSelector, FromWorker, OpenConnection, ToWorker } from "../worker/messages.ts";
 
+/** The worker's entry. In the executable all modules are one file, and build.ts puts this entry beside it. */
+const WORKER = new URL(IS_EXECUTABLE ? "balancer/worker/main.js" : "../worker/main.ts", import.meta.url);
 /** Heartbeats are looked at this often; a worker's own longest sleep is 100 ms. */
 const WATCH_MS = 100;
 /** Without a beat for this long it hangs. */
@@ -123,7 +126,7 @@ export class Workers {
     };
     slot.state = "starting";
     slot.beatMs = timing.now();
-    const thread = new Worker(new URL("../worker/main.ts", import.meta.url), { workerData: birth });
+    const thread = new Worker(WORKER, { workerData: birth });
     slot.thread = thread;
     thread.on("message", (message: FromWorker) => this.#onMessage(slot, message));
     thread.on("error", (error: Error) => this.#lost(slot, thread, "threw", error.stack ?? String(error)));

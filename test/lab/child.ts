@@ -54,6 +54,12 @@ export class Child {
     if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.kill(signal);
   }
 
+  /** Writes a line to its stdin. */
+  say(line: string): void {
+    this.#process.stdin.write(`${line}\n`);
+    this.#process.stdin.flush();
+  }
+
   /** Closes its stdin. */
   closeInput(): void {
     this.#process.stdin.end();

@@ -206,6 +206,7 @@ export class Workers {
 
   /** Asks every worker; one that is lost meanwhile answers with nothing. */
   #ask(message: (request: number) => ToWorker): Promise<FromWorker[]> {
+    if (this.#ended) return Promise.resolve([]);
     const request = ++this.#request;
     return Promise.all(
       this.#slots.map(
@@ -294,6 +295,8 @@ export class Workers {
   async stop(): Promise<void> {
     this.#ended = true;
     this.#stopWatching?.();
+    // Nobody answers any more: who still asks does not have to wait for that.
+    for (const answer of [...this.#answers.values()]) answer({ kind: "ended", request: 0, count: 0 });
     const threads = this.#slots.map(({ thread }) => thread);
     for (const slot of this.#slots) {
       slot.thread = null;

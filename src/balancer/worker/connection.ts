@@ -12,7 +12,7 @@ import { newClient } from "../client.ts";
 import { CHOSEN, Decision, decide, NO_SERVER, type PoolRuntime, remember, touch } from "../decide.ts";
 import { PoolCounter, ServerCounter, ServiceCounter } from "../shared/scoreboard.ts";
 import { UNTRACKED } from "../shared/sources.ts";
-import { EndCode, RefusalCode } from "../shared/words.ts";
+import { EndCode, Reason, RefusalCode } from "../shared/words.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { Greeting } from "./greetings.ts";
 import { ENDED, MORE, READ_BYTES, SOURCE_FAILED, Way } from "./relay.ts";
@@ -197,6 +197,7 @@ export class Connection extends Timed implements Pollable {
     const plane = this.#plane;
     for (let race = 0; race < RACES; race++) {
       const outcome = decide(this.client, route.pools, route.server, this.#tried, plane.nowSec, this.decision);
+      if (race === 0 && this.#state === FIRST_BYTES) this.#countRefusedToken();
       if (outcome === NO_SERVER) return this.#refuseWithoutServer();
       if (outcome !== CHOSEN || this.#mustQueueUp()) break;
       if (this.decision.server!.view.reserve()) {
@@ -206,6 +207,17 @@ export class Connection extends Timed implements Pollable {
       // Another worker took the last place a moment ago: there may be one elsewhere.
     }
     this.#wait();
+  }
+
+  /** A token that leads nowhere is refused, its client is not. Somebody may be looking for an open relay. */
+  #countRefusedToken(): void {
+    const { reason } = this.decision;
+    if (reason === Reason.TOKEN_UNKNOWN_SERVER) this.#countRefusal(RefusalCode["token-unknown-server"]);
+    else if (reason === Reason.TOKEN_INVALID) this.#countRefusal(RefusalCode["token-invalid"]);
+  }
+
+  #countRefusal(refusal: number): void {
+    this.service.view.count(ServiceCounter.REFUSED + refusal, 1);
   }
 
   /** There is room, but others have waited longer for it. */
@@ -470,7 +482,7 @@ export class Connection extends Timed implements Pollable {
   /** The client gets no server: the protocol's own refusal, then the end. */
   refuse(refusal: number, end: number): void {
     if (this.#state === CLOSED) return;
-    this.service.view.count(ServiceCounter.REFUSED + refusal, 1);
+    this.#countRefusal(refusal);
     const answer = this.service.refusalAnswer(end);
     if (answer !== null) {
       sys.send(this.#clientFd, answer, answer.length, MSG_NOSIGNAL | MSG_DONTWAIT);

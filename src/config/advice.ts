@@ -55,7 +55,7 @@ function advisePersistence({ name, persistence }: Pool, services: readonly Servi
   const findings: Finding[] = [];
   const unread = services.length > 0 && rdp === undefined ? persistence.by.filter((by) => by !== "source") : [];
   if (unread.length > 0) {
-    const message = `${unread.map(quote).join(" and ")} never applies: no service of pool ${quote(name)} is \`rdp\``;
+    const message = `no service of pool ${quote(name)} is \`rdp\`, so nobody is recognised by ${unread.map(quote).join(" or ")}`;
     findings.push({ code: "config/never-recognised", path: [...path, "persistence", "by"], at: "value", message });
   }
   if (persistence.lifetime < persistence.idle) {

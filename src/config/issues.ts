@@ -21,6 +21,7 @@ export function explainIssues(issues: readonly Issue[], file: unknown): Finding[
 function explain(issue: Issue, base: Path, file: unknown): Finding[] {
   const path: Path = [...base, ...(issue.path as Path)];
   const value = path.reduce(childOf, file);
+  if (value === undefined && !isMissing(path, file)) return []; // behind an alias of nothing, which was reported
   switch (issue.code) {
     case "unrecognized_keys":
       return issue.keys.map((key) => unknownKey(key, path, file));
@@ -28,7 +29,7 @@ function explain(issue: Issue, base: Path, file: unknown): Finding[] {
       return [badName(path)];
     case "invalid_union": {
       if (issue.errors.length === 0) return [badKind(issue, path, file)];
-      const meant = issue.errors.find((errors) => !errors.some(isOtherForm));
+      const meant = issue.errors.find((errors) => !errors.some((inner) => isOtherForm(inner, value)));
       if (meant !== undefined) return meant.flatMap((inner) => explain(inner as Issue, path, file));
       return [isMissing(path, file) ? missingKey(path, file) : notOne(path, value, nodeAt(path, file))];
     }
@@ -48,13 +49,14 @@ function explain(issue: Issue, base: Path, file: unknown): Finding[] {
 }
 
 /** Of a union's forms, one that the value does not even try to be: text where there is a mapping. */
-function isOtherForm(issue: Issue): boolean {
+function isOtherForm(issue: Issue, value: unknown): boolean {
   if (issue.path.length > 0) return false;
   if (issue.code === "invalid_type") return true;
+  if (issue.code === "invalid_value") return typeof value === "object" && value !== null;
   return (
     issue.code === "invalid_union" &&
     issue.errors.length > 0 &&
-    issue.errors.every((errors) => errors.some(isOtherForm))
+    issue.errors.every((errors) => errors.some((inner) => isOtherForm(inner, value)))
   );
 }
 
@@ -74,6 +76,7 @@ function missingKey(path: Path, file: unknown): Finding {
     path: parent,
     at: "key",
     message: `${title} needs ${quote(key)}`,
+    about: key,
     expected: expectedOf(nodeAt(path, file)),
   };
 }
@@ -94,6 +97,7 @@ function unknownKey(key: string, path: Path, file: unknown): Finding {
     message: `${title} has no key ${quote(key)}`,
     expected: list(known, hint !== undefined),
     hint,
+    about: near,
   };
 }
 
@@ -175,8 +179,8 @@ function outOfRange(issue: Issue, path: Path, value: unknown, node: SchemaNode |
 /** A value that is not what its place takes. */
 function notOne(path: Path, value: unknown, node: SchemaNode | undefined, hint?: string): Finding {
   const title = titleOf(node);
-  if (node?.enum !== undefined && value !== null) return badChoice(path, value, title, node.enum);
   const isScalar = typeof value !== "object" || value === null;
+  if (node?.enum !== undefined && isScalar && value !== null) return badChoice(path, value, title, node.enum);
   return {
     code: (isScalar && value !== null ? node?.code : undefined) ?? "config/wrong-type",
     path,
@@ -210,7 +214,7 @@ function quotingHint(value: unknown, node: SchemaNode | undefined): string | und
 }
 
 function titleOf(node: SchemaNode | undefined): string {
-  if (node?.title?.startsWith("`") && node.type === "object") return "a mapping"; // known by its key, not by a noun
+  if (node?.type === "object" && !/^an? /.test(node.title ?? "")) return "a mapping"; // known by its key, not by a noun
   if (node?.title !== undefined) return node.title;
   if (node?.const !== undefined) return quote(node.const);
   if (node?.anyOf !== undefined) return [...new Set(node.anyOf.map(titleOf))].join(" or ");

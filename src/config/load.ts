@@ -21,6 +21,8 @@ export type LoadedConfig =
 
 /** Most mistakes that are kept; a file with more is not a configuration. */
 const MAX_PROBLEMS = 1_000;
+/** So many uses of a value behind an alias are named. */
+const MAX_USES = 3;
 
 /** Reads the file at a path, or a text. Never throws. */
 export function loadConfig(source: string | ConfigText): LoadedConfig {
@@ -65,7 +67,7 @@ function loadText({ text, name }: ConfigText): LoadedConfig {
   const file = yaml.value ?? {};
   const parsed = configSchema.safeParse(file);
   const findings = [...(parsed.success ? [] : explainIssues(parsed.error.issues, file)), ...checkReferences(file)];
-  for (const finding of findings) place.addFinding(finding, "error");
+  for (const finding of withoutConsequences(findings)) place.addFinding(finding, "error");
   const mistakes = place.problems();
   if (!parsed.success || mistakes.length > 0) return { config: undefined, problems: mistakes, text };
 
@@ -74,12 +76,37 @@ function loadText({ text, name }: ConfigText): LoadedConfig {
   return { config, problems: place.problems(), text };
 }
 
+/** A key that is missing because it is misspelt is one mistake. */
+function withoutConsequences(findings: readonly Finding[]): Finding[] {
+  const meant = new Set<string>();
+  for (const { code, path, about } of findings) {
+    if (code === "config/unknown-key" && about !== undefined) meant.add(pointerTo([...path.slice(0, -1), about]));
+  }
+  return findings.filter(({ code, path, about }) => {
+    return code === "config/unknown-key" || about === undefined || !meant.has(pointerTo([...path, about]));
+  });
+}
+
+/** Codes that say that something is not there: after a mistake in the syntax it may be behind it. */
+const ABSENCES: ReadonlySet<string> = new Set([
+  ...["config/missing-key", "config/no-pool", "config/no-servers", "config/nothing-to-run"],
+]);
+
+interface Found {
+  readonly range: Range;
+  readonly path: Path;
+  readonly severity: Problem["severity"];
+  readonly words: Omit<Finding, "path" | "at">;
+  /** "Used by …", where it came through an alias. */
+  readonly uses: Set<string>;
+}
+
 /** Collects problems, gives each its place in the text, and leaves out what only follows from others. */
 class Placing {
   readonly #lines: Lines;
   readonly #file: string;
   readonly #yaml: YamlText;
-  readonly #found = new Map<string, Problem & { readonly from: number }>();
+  readonly #found = new Map<string, Found>();
 
   constructor(text: string, file: string, yaml: YamlText) {
     this.#lines = new Lines(text);
@@ -90,9 +117,8 @@ class Placing {
   addFinding({ path, at, ...rest }: Finding, severity: Problem["severity"]): void {
     const { spot, whole } = this.#spotOf(path);
     const range = at === "key" && spot.key !== undefined ? spot.key : spot.value;
-    // After a mistake in the syntax the values behind it, and what seems to be missing before it, may be its consequences.
-    const reach = rest.code === "config/missing-key" || !whole ? spot.value[1] : range[1];
-    if (reach >= this.#yaml.soundTo) return;
+    const reach = ABSENCES.has(rest.code) || !whole ? spot.value[1] : range[1];
+    if (!this.#isSound(reach)) return;
     this.add(range, path, severity, rest, spot.usedAt);
   }
 
@@ -101,32 +127,43 @@ class Placing {
     range: Range,
     path: Path,
     severity: Problem["severity"],
-    { code, message, expected, hint }: Omit<Finding, "path" | "at">,
+    words: Omit<Finding, "path" | "at">,
     usedAt?: number,
   ): void {
-    const known = `${code} ${range[0]}`;
-    const earlier = this.#found.get(known);
-    if (earlier !== undefined || this.#found.size >= 2 * MAX_PROBLEMS) return;
-    const hints = [hint, usedAt === undefined ? undefined : this.#usedBy(path, usedAt)].filter(
-      (text) => text !== undefined,
-    );
-    this.#found.set(known, {
-      code,
-      severity,
-      file: this.#file,
-      ...this.#lines.locate(range),
-      pointer: pointerTo(path),
-      message,
-      ...(expected === undefined ? {} : { expected }),
-      ...(hints.length === 0 ? {} : { hint: hints.join(" ") }),
-      from: range[0],
-    });
+    const known = `${words.code} ${range[0]}`;
+    const found = this.#found.get(known);
+    const use = usedAt === undefined ? undefined : this.#usedBy(path, usedAt);
+    if (found === undefined && this.#found.size < 2 * MAX_PROBLEMS) {
+      this.#found.set(known, { range, path, severity, words, uses: new Set(use === undefined ? [] : [use]) });
+    } else if (found !== undefined && use !== undefined && found.uses.size < MAX_USES) {
+      found.uses.add(use);
+    }
   }
 
   /** In file order, at most MAX_PROBLEMS. */
   problems(): Problem[] {
-    const sorted = [...this.#found.values()].toSorted((a, b) => a.from - b.from);
-    return sorted.slice(0, MAX_PROBLEMS).map(({ from: _, ...problem }) => problem);
+    const sorted = [...this.#found.values()].toSorted((a, b) => a.range[0] - b.range[0]);
+    return sorted.slice(0, MAX_PROBLEMS).map(({ range, path, severity, words, uses }) => {
+      const { code, message, expected, hint } = words;
+      const hints = [hint, ...uses].filter((text) => text !== undefined);
+      return {
+        code,
+        severity,
+        file: this.#file,
+        ...this.#lines.locate(range),
+        pointer: pointerTo(path),
+        message,
+        ...(expected === undefined ? {} : { expected }),
+        ...(hints.length === 0 ? {} : { hint: hints.join(" ") }),
+      };
+    });
+  }
+
+  /** After a mistake in the syntax, what is behind it, and what ends right before it, may be its consequence. */
+  #isSound(offset: number): boolean {
+    const { soundTo } = this.#yaml;
+    if (soundTo === Number.POSITIVE_INFINITY) return true;
+    return offset < soundTo && this.#lines.text.slice(offset, soundTo).trim() !== "";
   }
 
   /** The spot of a path, or of the nearest value around it that is written in the file. */

@@ -19,7 +19,9 @@ const persistence = section("`persistence`", {
     .describe("How much of the address tells clients apart, for `source`."),
   "on-down": choice("a rule for the clients of a dead server", ON_DOWN)
     .prefault("forget")
-    .describe("A dead server's clients: they get another server; `forget` makes that one theirs, `keep` takes them back when the first one is back."),
+    .describe(
+      "A dead server's clients: they get another server; `forget` makes that one theirs, `keep` takes them back when the first one is back.",
+    ),
   directory: choice("a session directory", DIRECTORIES)
     .optional()
     .describe("Who knows where sessions are. `memory`: what this balancer has seen."),

@@ -52,7 +52,8 @@ function excerptOf(problem: Problem, lines: Lines, colour: boolean): string[] {
   const source = [...maskSecrets(lines.line(line).replaceAll("\t", " "))];
   if (source.length === 0) return words === "" ? [] : [`       ${words}`];
 
-  const from = column - 1 < MAX_EXCERPT - 20 ? 0 : column - 21; // some of what is before the place
+  const start = Math.min(column - 21, source.length - MAX_EXCERPT); // some of what is before the place, and a full line
+  const from = column < MAX_EXCERPT - 20 ? 0 : Math.max(0, start);
   const shown = source.slice(from, from + MAX_EXCERPT);
   const before = shown.slice(0, column - 1 - from);
   const marked = shown.slice(column - 1 - from, endColumn - 1 - from);
@@ -73,9 +74,8 @@ function sentences(parts: readonly string[]): string {
 }
 
 /** Keys whose values are no business of a terminal or a log; files that hold them may be shown. */
-const SECRET =
-  /([\w-]*(?:password|passphrase|passwd|secret|token|credential|api-?key|private-?key)["']?\s*:\s+)(\S.*)$/i;
-const URL_CREDENTIALS = /(:\/\/[^\s:/@]*:)[^\s@]+@/g;
+const SECRET = /((?:password|passphrase|passwd|secret|token|credential|api-?key|private-?key)["']?\s*:\s+)(\S.*)$/i;
+const URL_CREDENTIALS = /(:\/\/[^\s:/@]{0,256}:)[^\s@]{1,256}@/g;
 
 /** The line with its secrets as asterisks, one for each character, so that columns stay. */
 function maskSecrets(line: string): string {

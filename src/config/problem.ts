@@ -35,6 +35,8 @@ export interface Finding {
   readonly message: string;
   readonly expected?: string | undefined;
   readonly hint?: string | undefined;
+  /** The key of the mapping at `path` that is missing, or of its parent that was meant: one may be the other's cause. */
+  readonly about?: string | undefined;
 }
 
 /** The longest piece of the file that a message repeats. */
@@ -50,6 +52,7 @@ export function printable(text: string): string {
 
 /** A piece of the file inside a message. */
 export function quote(value: unknown): string {
+  if (value === "") return '`""`';
   const characters = [...printable(String(value)).slice(0, 2 * MAX_QUOTED)];
   const cut = characters.length > MAX_QUOTED ? `${characters.slice(0, MAX_QUOTED).join("")}…` : characters.join("");
   return `\`${cut}\``;
@@ -64,6 +67,8 @@ export function pointerTo(path: Path): string {
 export class Lines {
   readonly text: string;
   readonly #starts: number[] = [0];
+  /** Where the last counting of characters ended: problems come in file order, and a line may be the whole file. */
+  #counted = { line: 0, offset: 0, column: 1 };
 
   constructor(text: string) {
     this.text = text;
@@ -86,7 +91,12 @@ export class Lines {
   locate([from, to]: Range): { line: number; column: number; endColumn: number } {
     const line = this.lineOf(from);
     const start = this.#starts[line - 1]!;
-    const column = characters(this.text.slice(start, from)) + 1;
+    const last = this.#counted;
+    const isAhead = last.line === line && last.offset <= from;
+    const column = isAhead
+      ? last.column + characters(this.text.slice(last.offset, from))
+      : 1 + characters(this.text.slice(start, from));
+    this.#counted = { line, offset: from, column };
     const end = Math.min(to, start + this.line(line).length);
     return { line, column, endColumn: column + Math.max(1, characters(this.text.slice(from, end))) };
   }

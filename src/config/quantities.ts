@@ -82,7 +82,8 @@ export function parseListen(text: string): Address | Refused {
   if (host === "*") return { hint: `Write \`:${port}\` for every address.` };
   const bytes = parseAddress(host);
   if (bytes !== undefined) return { host: formatAddress(bytes), port };
-  return { hint: host === "localhost" ? `Write \`127.0.0.1:${port}\`.` : "A name cannot be listened on." };
+  if (host === "localhost") return { hint: `Write \`127.0.0.1:${port}\`.` };
+  return { hint: isDnsName(host) ? "A name cannot be listened on." : undefined };
 }
 
 /** Reads a server's address: `10.0.0.1:3389`, `[fd00::1]:3389` or `name:3389`. */
@@ -93,8 +94,9 @@ export function parseServer(text: string): Address | Refused {
   if (port === 0) return { hint: "A port is 1 to 65535." };
   if (host === "") return { hint: `A server needs a host: \`10.0.0.1:${port}\`.` };
   const bytes = parseAddress(host);
-  if (bytes?.every((byte) => byte === 0)) return { hint: "That is every address of this machine, not a server." };
-  if (bytes !== undefined) return { host: formatAddress(bytes), port };
+  const numeric = bytes === undefined ? undefined : formatAddress(bytes);
+  if (numeric === "::" || numeric === "0.0.0.0") return { hint: "That is every address of a machine, not a server." };
+  if (numeric !== undefined) return { host: numeric, port };
   return isDnsName(host) ? { host: host.toLowerCase(), port } : { hint: undefined };
 }
 
@@ -102,13 +104,13 @@ export function parseServer(text: string): Address | Refused {
 function splitPort(text: string): Address | Refused {
   const match = /^(\[[^\]]{0,64}\]|[^:[\]]{0,255}):(\d{1,5})$/.exec(text);
   if (match === null) {
-    if (parseAddress(text) !== undefined) {
-      return { hint: `The port is missing: \`${text.includes(":") ? `[${text}]` : text}:3389\`.` };
-    }
     if (/^\d{1,5}$/.test(text)) return { hint: `Write \`:${text}\` for every address.` };
-    const unbracketed = /^(.*:.*):(\d{1,5})$/.exec(text);
+    const unbracketed = /^(.*:.*):(\d{2,5})$/.exec(text);
     const isIPv6 = unbracketed !== null && parseAddress(unbracketed[1]!) !== undefined;
     if (isIPv6) return { hint: `Write \`"[${unbracketed[1]}]:${unbracketed[2]}"\`.` };
+    if (parseAddress(text) !== undefined) {
+      return { hint: `The port is missing: \`${text.includes(":") ? `"[${text}]:3389"` : `${text}:3389`}\`.` };
+    }
     return { hint: isDnsName(text) ? `The port is missing: \`${text}:3389\`.` : undefined };
   }
   const [, host = "", digits = ""] = match;

@@ -15,19 +15,29 @@ export const MAX_SERVERS = 4_096;
 export function checkReferences(file: unknown): Finding[] {
   const services = mappingAt(file, "services");
   const pools = mappingAt(file, "pools");
+  // Without a readable `pools`, which was reported, no service can name one.
+  const known = pools ?? (isWholeFile(file) ? {} : undefined);
   return [
     ...checkEmptiness(file),
-    ...entries(services).flatMap(([name, service]) => checkService(service, ["services", name], pools)),
+    ...entries(services).flatMap(([name, service]) => checkService(service, ["services", name], known)),
     ...checkServers(pools),
     ...checkListeners(file, services),
     ...checkAgentRole(file),
   ];
 }
 
+/** May a section that is not there be taken as missing? Not if a key is misspelt, or its value has not the right form. */
+function isWholeFile(file: unknown): boolean {
+  const known = schemaNodes.properties ?? {};
+  return (
+    isMapping(file) && !Object.hasOwn(file, "pools") && Object.keys(file).every((key) => Object.hasOwn(known, key))
+  );
+}
+
 function checkEmptiness(file: unknown): Finding[] {
   const known = schemaNodes.properties ?? {};
   if (!isMapping(file) || Object.keys(file).some((key) => !Object.hasOwn(known, key))) return []; // a misspelt `services`
-  if (childOf(file, "services") !== undefined || childOf(file, "agent") !== undefined) return [];
+  if (Object.hasOwn(file, "services") || Object.hasOwn(file, "agent")) return [];
   const message = "the file has no `services`, so there is nothing to run";
   return [{ code: "config/nothing-to-run", path: [], at: "value", message, expected: "services and pools, or agent" }];
 }
@@ -36,9 +46,9 @@ function checkService(service: unknown, path: Path, pools: unknown): Finding[] {
   if (!isMapping(service)) return [];
   const findings: Finding[] = checkPoolNames(childOf(service, "pool"), [...path, "pool"], path, pools);
   const routes = childOf(service, "routes");
-  if (childOf(service, "pool") === undefined && routes === undefined) {
+  if (!Object.hasOwn(service, "pool") && !Object.hasOwn(service, "routes")) {
     const message = `service ${quote(path.at(-1))} has no pool`;
-    findings.push({ code: "config/no-pool", path, at: "key", message, expected: "`pool` or `routes`" });
+    findings.push({ code: "config/no-pool", path, at: "key", message, expected: "`pool` or `routes`", about: "pool" });
   }
   const seen = new Map<string, number>();
   for (const [index, route] of listOf(routes).entries()) {
@@ -113,8 +123,8 @@ function checkPoolNames(written: unknown, path: Path, service: Path, pools: unkn
       findings.push({ code: "config/conflict", path: at, at: "value", message });
     }
     seen.add(name);
-    if (isMapping(pools) && Object.hasOwn(pools, name)) continue;
-    const known = isMapping(pools) ? Object.keys(pools) : [];
+    if (!isMapping(pools) || Object.hasOwn(pools, name)) continue;
+    const known = Object.keys(pools);
     findings.push({
       code: "config/unknown-pool",
       path: at,

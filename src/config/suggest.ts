@@ -4,7 +4,7 @@ import { SYNONYMS } from "./choices.ts";
 /** Longer words are not compared: nobody mistypes them into ours, and the cost grows with the square. */
 const MAX_WORD = 64;
 /** More candidates are not looked at, so that a hostile file with thousands of names stays cheap. */
-const MAX_CANDIDATES = 1_000;
+const MAX_CANDIDATES = 300;
 
 /** The nearest of `candidates`, or a synonym's; nothing if none is near. Up to a third of the letters may differ. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {

@@ -1,5 +1,6 @@
 /** What the YAML parser says, in words for the person who wrote the file. */
 import type { YAMLParseError } from "yaml";
+import type { Range } from "./problem.ts";
 import type { TextFinding } from "./yaml.ts";
 
 const MESSAGES: Readonly<Record<string, string>> = {
@@ -33,7 +34,7 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /** The parser's own words that are better than ours, because they say which character. */
-const MISSING = /^Missing (closing )?(.+?)(?: in .*| between .*)?$/;
+const MISSING = /^Missing (.+?)(?: in .*| between .*)?$/;
 
 /**
  * The mistakes in the syntax, in file order. One that stands on the line of another or on the next, or is of a kind that
@@ -44,7 +45,7 @@ export function explainSyntaxErrors(text: string, errors: readonly YAMLParseErro
   const seen = new Set<string>();
   let free = 0; // offset from which an error is not taken for a consequence
   for (const error of errors.toSorted((a, b) => a.pos[0] - b.pos[0])) {
-    const [from, to] = error.pos;
+    const [from, to] = placeOf(error, text);
     if (seen.has(error.code) || from < free) continue;
     seen.add(error.code);
     const lineEnd = text.indexOf("\n", from);
@@ -61,9 +62,19 @@ export function explainSyntaxErrors(text: string, errors: readonly YAMLParseErro
   return findings;
 }
 
+/** A quote that is never closed swallows the rest of the text: the place to mend is where it opens, the last there is. */
+function placeOf({ code, message, pos }: YAMLParseError, text: string): Range {
+  const open = code === "MISSING_CHAR" ? /^Missing closing (['"])quote/.exec(message)?.[1] : undefined;
+  const at = open === undefined ? -1 : text.lastIndexOf(open);
+  return at < 0 ? pos : [at, at + 1];
+}
+
 function messageOf({ code, message }: YAMLParseError): string {
+  if (message.startsWith("Missing closing ")) return "this quote is never closed";
+  const bracket = code === "BAD_INDENT" ? /must be .* end with a (.)$/.exec(message)?.[1] : undefined;
+  if (bracket !== undefined) return `a closing ${bracket} is missing before this line`;
   const missing = code === "MISSING_CHAR" ? MISSING.exec(message) : null;
-  if (missing !== null) return `a ${missing[1] ?? ""}${missing[2]!.replace(/^(['"])quote$/, "quote $1")} is missing`;
+  if (missing !== null) return `${missing[1]} is missing here`;
   return MESSAGES[code] ?? "this is not YAML";
 }
 

@@ -31,7 +31,7 @@ export interface TextFinding {
   readonly hint?: string | undefined;
 }
 
-/** What was read. After a mistake in the syntax, values that begin before `soundTo` are as they were meant. */
+/** What was read. After a mistake in the syntax, values that end before `soundTo` are as they were meant. */
 export interface YamlText {
   readonly value: unknown;
   readonly spot: Spot;
@@ -50,11 +50,12 @@ export function readYaml(text: string): YamlText {
   });
   if (text.length > MAX_TEXT) return tooLarge("the file is larger than 1 MiB");
   try {
-    const document = parseDocument<Node>(text, { uniqueKeys: false, prettyErrors: false, logLevel: "silent" });
+    const document = parseDocument<Node>(text, { uniqueKeys: false, prettyErrors: false });
     const reader = new Reader();
     const syntax = explainSyntaxErrors(text, document.errors);
     const { value, spot } = reader.read(document.contents, [], undefined);
-    const soundTo = syntax[0]?.range[0] ?? Number.POSITIVE_INFINITY;
+    const first = syntax[0]?.range[0];
+    const soundTo = first === undefined ? Number.POSITIVE_INFINITY : text.lastIndexOf("\n", first - 1) + 1;
     const others = reader.findings.filter((finding) => finding.range[0] < soundTo);
     return { value, spot, soundTo, findings: [...syntax, ...others] };
   } catch (error) {

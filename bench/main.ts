@@ -7,7 +7,7 @@ import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Samples } from "./figures.ts";
-import { FULL, measureMemory, measureRound, type Plan, QUICK } from "./measure.ts";
+import { FULL, measureMemory, measureRound, type Plan, QUICK, warmUp } from "./measure.ts";
 import { haproxy, holdfast, nginx, type Peer } from "./peers.ts";
 import { report } from "./report.ts";
 import { Helper, Running, shareCpus, startServers } from "./rig.ts";
@@ -77,11 +77,13 @@ const start = (peer: Peer, run: string) =>
 
 try {
   for (const peer of peers) running.push(await start(peer, "work"));
+  say("warming up");
+  for (const protocol of protocols) await warmUp({ plan, protocol, turns: running, load });
   for (let round = 0; round <= plan.rounds; round++) {
     const turns = running.map((_, n) => running[(n + round) % running.length]!);
     // The first round is not counted: it warms every process up.
     const into = round === 0 ? new Samples() : samples;
-    say(round === 0 ? "warming up" : `round ${round} of ${plan.rounds}`);
+    say(round === 0 ? "a round that is not counted" : `round ${round} of ${plan.rounds}`);
     for (const protocol of protocols)
       await measureRound({ plan, protocol, turns, load, server: endpoints[0]!, into, threads });
   }
@@ -118,6 +120,7 @@ function publish(): void {
       pinned: ours !== undefined,
       versions,
       work: [
+        `Before the first round, ${plan.warmUp} connections of each protocol through each balancer: Holdfast compiles itself while it runs.`,
         `A round: ${plan.connections} connections, ${plan.concurrency} at a time, 100 bytes each way (rdp: after the ` +
           "Connection Request of one of 500 users and its Confirm); " +
           `${(plan.bytes * plan.streams) / 2 ** 20} MB to the client and as much from it, on ${plan.streams} connections; ` +

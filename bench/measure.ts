@@ -18,6 +18,8 @@ export interface Plan {
   firsts: number;
   idle: number;
   memoryRounds: number;
+  /** Connections through each balancer before the first round: what compiles itself as it runs has done so by then. */
+  warmUp: number;
 }
 
 export const FULL: Plan = {
@@ -30,6 +32,7 @@ export const FULL: Plan = {
   firsts: 2_000,
   idle: 5_000,
   memoryRounds: 3,
+  warmUp: 30_000,
 };
 
 export const QUICK: Plan = {
@@ -40,6 +43,7 @@ export const QUICK: Plan = {
   trips: 3_000,
   firsts: 500,
   memoryRounds: 1,
+  warmUp: 15_000,
 };
 
 /** What is still under way when the load has its last byte: closing. Long enough for every balancer to be done. */
@@ -97,6 +101,16 @@ export async function measureRound({ plan, protocol, turns, load, server, into, 
       into.add(protocol, `${row}50`, one.peer.name, answer.p50! - floor.p50!);
       into.add(protocol, `${row}99`, one.peer.name, answer.p99! - floor.p99!);
     }
+  }
+}
+
+/** Nothing of this is counted. */
+export async function warmUp({ plan, protocol, turns, load }: Pick<Round, "plan" | "protocol" | "turns" | "load">) {
+  for (const { peer, listen } of turns) {
+    if (!peer.protocols.includes(protocol)) continue;
+    const target = { host: "127.0.0.1", port: listen[protocol] };
+    const crowd = { job: "connections", count: plan.warmUp, concurrency: plan.concurrency } as const;
+    await load.run({ ...crowd, target, rdp: protocol === "rdp" });
   }
 }
 

@@ -37,6 +37,9 @@ const BYTES_IN = FLOATS + 5;
 const BYTES_OUT = FLOATS + 6;
 const USER_BYTES = (FLOATS + 7) * 8;
 
+const decoder = new TextDecoder();
+const CONTROL = /\p{Cc}/u;
+
 /** One connection. Mutable, and one for each worker and for each reader: filled, written or read, used again. */
 export class ConnectionRecord {
   /** A RecordKind. */
@@ -98,8 +101,8 @@ export class ConnectionRecord {
 
   /** The user name as text, for people: UTF-8 with what is not replaced; "" for none. Control characters are replaced too. */
   userText(): string {
-    const text = new TextDecoder().decode(this.user.subarray(0, this.userLength));
-    return text.replace(/\p{Cc}/gu, "\ufffd");
+    const text = decoder.decode(this.user.subarray(0, this.userLength));
+    return CONTROL.test(text) ? text.replace(/\p{Cc}/gu, "\ufffd") : text;
   }
 }
 

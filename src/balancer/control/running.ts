@@ -56,6 +56,8 @@ const RECORDS_MS = 50;
 const TICK_MS = 1_000;
 const SNAPSHOT_MS = 60_000;
 const ENDING_MS = 100;
+/** At the start, clients wait this long at most for every server's first check; by then one that hangs has failed it. */
+const FIRST_RESULTS_MS = 3_000;
 /** A routing token is good for this long unless said otherwise. */
 const TOKEN_MS = 24 * 3_600_000;
 
@@ -213,9 +215,16 @@ export class RunningBalancer implements Balancer {
     this.#servers.declare(this.#config);
     if (!inheritance) await this.#restore();
     this.#listeners.open(this.#config.services);
+    if (!inheritance) {
+      // Nobody may use a server that is not checked yet. Served too early, who comes back would lose their session; so
+      // clients wait, in the queue of the listening sockets.
+      this.#servers.watch(this.#config);
+      await this.#servers.firstResults(FIRST_RESULTS_MS);
+    }
     try {
       await this.#workers.start();
     } catch (cause) {
+      this.#servers.stop();
       throw new HoldfastError("up/no-workers", (cause as Error).message, { cause });
     }
     this.#listeners.closeUnwanted();

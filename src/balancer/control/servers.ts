@@ -39,6 +39,7 @@ export class Servers {
   readonly #entries = new Map<string, Entry>();
   readonly #checks: HealthChecks;
   readonly #agents: Agents;
+  #onResult: () => void = () => {};
 
   constructor(options: ServersOptions) {
     this.#options = options;
@@ -48,6 +49,7 @@ export class Servers {
         const entry = this.#entries.get(`${pool}/${server}`);
         if (entry === undefined) return;
         this.#change(entry, () => entry.condition.setHealth({ health: up ? "up" : "down", reason, by }));
+        this.#onResult();
       },
     });
     this.#agents = new Agents({
@@ -108,6 +110,19 @@ export class Servers {
     }
     this.#checks.apply(checks);
     this.#agents.apply(agents);
+  }
+
+  /** Resolves when each server's health is known, or after `withinMs`. Call it once, after `watch`. */
+  firstResults(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = this.#options.timing.after(withinMs, resolve);
+      this.#onResult = () => {
+        if ([...this.#entries.values()].some(({ condition }) => condition.report().word === "starting")) return;
+        stop();
+        resolve();
+      };
+      this.#onResult();
+    });
   }
 
   /** No more checks and questions: another process does that now. */

@@ -14,6 +14,9 @@ import type { StickyTable } from "./shared/sticky.ts";
 /** Masks for algorithms by source in a pool without persistence; the schema has the same defaults. */
 const DEFAULT_MASK: SourceMask = { ipv4: 32, ipv6: 64 };
 
+/** The table learns that a connected client is there this often, or twice in the time after which it would be forgotten. */
+const TOUCH_MS = 60_000;
+
 /** What a worker shares out to its pools. */
 export interface Shared {
   readonly board: Scoreboard;
@@ -44,6 +47,8 @@ export class PoolRuntime {
   readonly tiers: readonly Tier[];
   /** Best first; empty without persistence. */
   readonly kinds: readonly Kind[];
+  /** How often a connected client is to be touched. */
+  readonly touchMs: number;
   readonly #byId: ReadonlyMap<number, Candidate>;
 
   /** Throws for an algorithm or persistence that does not exist, which the schema does not let through. */
@@ -54,6 +59,7 @@ export class PoolRuntime {
     this.#byId = new Map(this.candidates.map((candidate) => [candidate.plan.id, candidate]));
     this.tiers = this.#prepareTiers(shared);
     this.kinds = this.#prepareKinds(shared);
+    this.touchMs = Math.min(TOUCH_MS, (plan.persistence?.idleSec || Number.POSITIVE_INFINITY) * 500);
   }
 
   /** The server of that id, if the pool still has it. */

@@ -25,8 +25,6 @@ const CONNECTING = 2;
 const RELAYING = 3;
 const CLOSED = 4;
 
-/** A live connection is looked at this often: the table learns that its client was seen. */
-const TOUCH_MS = 60_000;
 /** Read at once while a client's first bytes are awaited. */
 const FIRST_READ = 4096;
 /** How often a lost race for a server's last place is decided again. */
@@ -359,7 +357,7 @@ export class Connection extends Timed implements Pollable {
     const plane = this.#plane;
     this.#state = RELAYING;
     this.#lastActiveMs = plane.nowMs;
-    plane.timers.set(this, plane.nowMs + Math.min(TOUCH_MS, this.service.plan.timeouts.idle));
+    plane.timers.set(this, plane.nowMs + Math.min(this.decision.pool!.touchMs, this.service.plan.timeouts.idle));
     const { toServer, toClient } = this;
     const early = this.#early.length - this.#earlyFrom;
     this.#early = NO_BYTES;
@@ -469,7 +467,7 @@ export class Connection extends Timed implements Pollable {
     const due = this.#lastActiveMs + limit;
     if (due <= nowMs) return this.close(EndCode["idle-timeout"]);
     touch(this.client, this.decision, this.#plane.nowSec);
-    this.#plane.timers.set(this, Math.min(due, nowMs + TOUCH_MS));
+    this.#plane.timers.set(this, Math.min(due, nowMs + this.decision.pool!.touchMs));
   }
 
   // The end

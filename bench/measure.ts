@@ -156,7 +156,14 @@ export async function measureMemory(measured: {
   load: Helper;
   into: Samples;
 }): Promise<void> {
-  const { plan, protocol, fresh, load, into } = measured;
+  try {
+    await measureIdle(measured);
+  } catch (error) {
+    throw new Error(`${measured.fresh.peer.name}, idle: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+async function measureIdle({ plan, protocol, fresh, load, into }: Parameters<typeof measureMemory>[0]): Promise<void> {
   const to = { target: { host: "127.0.0.1", port: fresh.listen[protocol] }, rdp: protocol === "rdp" };
   await load.run({ job: "connections", count: WARM_CONNECTIONS, concurrency: plan.concurrency, ...to });
   await Bun.sleep(MEMORY_SETTLE_MS);

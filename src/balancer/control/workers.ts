@@ -83,6 +83,7 @@ export class Workers {
   #request = 0;
   #waiting: { generation: number; done: () => void }[] = [];
   #stopWatching: (() => void) | null = null;
+  #watchedMs = Number.POSITIVE_INFINITY;
   #ended = false;
   #listening = true;
 
@@ -247,7 +248,11 @@ export class Workers {
   #watch(): void {
     const { columns, timing } = this.#context;
     const now = timing.now();
+    // When this thread is late itself, the machine is short of time: that is no worker's fault.
+    const late = Math.max(0, now - this.#watchedMs - 2 * WATCH_MS);
+    this.#watchedMs = now;
     for (const slot of this.#slots) {
+      slot.beatMs += late;
       const beats = columns.beats(slot.column);
       if (beats !== slot.beats) {
         slot.beats = beats;

@@ -1,5 +1,5 @@
 /** One listening socket of a worker: takes connections as they come, a bounded number in a turn. */
-import { EMFILE, ENFILE, errno } from "../../os/libc.ts";
+import { EAGAIN, EMFILE, ENFILE, errno } from "../../os/libc.ts";
 import type { Pollable } from "../../os/poller.ts";
 import { abort, accept, readSocketAddress, SOCKADDR_BYTES } from "../../os/socket.ts";
 import { ServiceCounter } from "../shared/scoreboard.ts";
@@ -35,12 +35,12 @@ export class Listener implements Pollable {
         continue;
       }
       const code = errno();
-      if (code === EMFILE || code === ENFILE) {
-        this.service.view.count(ServiceCounter.REFUSED + RefusalCode["no-files"], 1);
-        this.restUntilMs = this.#plane.nowMs + REST_MS;
-        this.#plane.acceptLater(this);
-      }
-      return;
+      if (code === EAGAIN) return;
+      // A client that has gone again while it waited (accept(2)): the next one may be there.
+      if (code !== EMFILE && code !== ENFILE) continue;
+      this.service.view.count(ServiceCounter.REFUSED + RefusalCode["no-files"], 1);
+      this.restUntilMs = this.#plane.nowMs + REST_MS;
+      break;
     }
     this.#plane.acceptLater(this);
   }

@@ -75,6 +75,18 @@ test("the command line answers, and knows its version", async () => {
   });
 });
 
+test("what lies in the folder that it is started in changes nothing, from a checkout neither", async () => {
+  const cwd = await mkdtemp(join(folder, "strange-"));
+  await Bun.write(join(cwd, "bunfig.toml"), 'preload = ["./preload.ts"]');
+  await Bun.write(join(cwd, "preload.ts"), 'console.log("this runs"); process.exit(9);');
+  await Bun.write(join(cwd, ".env"), "HOLDFAST_DATA=/elsewhere");
+  for (const command of [[executable], [join(CHECKOUT, "bin/holdfast")]]) {
+    const { exitCode, stdout, stderr } = Bun.spawnSync([...command, "status"], { cwd });
+    expect({ exitCode, out: String(stdout) }).toEqual({ exitCode: 3, out: "" });
+    expect(String(stderr)).toContain(`nothing is running behind ${join(cwd, "holdfast-data")}`);
+  }
+});
+
 test("it relays, says how it is, and ends on SIGTERM", async () => {
   const { child } = await up([...HIDDEN, executable]);
   const socket = await open();

@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Server as NetServer, type
 import { buildConnectionRequest } from "../../../src/protocols/rdp/connection-request.ts";
 
 const WITHIN_MS = 8_000;
+const BETWEEN_LOOKS_MS = 10;
 
 /** How a connection was over for this side. */
 export type Ending = "closed" | "reset";
@@ -181,6 +182,16 @@ export class Server {
     server.#port = options.port ?? 0;
     await server.start();
     return server;
+  }
+
+  /** Its visitor number `nth` (0, 1, …), who may still have to come. */
+  async visitor(nth: number): Promise<Visitor> {
+    const deadline = performance.now() + WITHIN_MS;
+    while (this.visitors.length <= nth) {
+      if (performance.now() > deadline) throw new Error(`nobody came to ${this.name} within ${WITHIN_MS} ms`);
+      await Bun.sleep(BETWEEN_LOOKS_MS);
+    }
+    return this.visitors[nth]!;
   }
 
   /** As the YAML has it. */

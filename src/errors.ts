@@ -194,6 +194,11 @@ const catalogue = {
     exit: 78,
     whatToDo: "`holdfast check -c FILE` shows every mistake.",
   },
+  "demo/failed": {
+    title: "The demo could not go on",
+    whatToDo:
+      "It needs 127.0.0.0/8 and a folder for temporary files (TMPDIR), and nothing else. Run it again; everything that it started has been ended.",
+  },
 
   "api/bad-request": {
     title: "The request is wrong",

@@ -328,7 +328,10 @@ pools:
   test("the less loaded server gets more of the new users", async () => {
     says.number.first = "10\n";
     says.number.second = "90\n";
-    await until("the load to be known", async () => (await balancer.server("number/second")).load === 90);
+    await until("both loads to be known", async () => {
+      const loads = ["first", "second"].map(async (name) => (await balancer.server(`number/${name}`)).load);
+      return `${await Promise.all(loads)}` === "10,90";
+    });
     const got: Record<string, number> = { first: 0, second: 0 };
     for (let i = 0; i < 40; i++) got[(await visit(balancer.port("number"), { first: user(`f${i}`) })).server]!++;
     expect(got.first).toBeGreaterThan(got.second! * 3);

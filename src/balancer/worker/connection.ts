@@ -375,7 +375,8 @@ export class Connection extends Timed implements Pollable {
   }
 
   #relay(fd: number, events: number): void {
-    this.#lastActiveMs = this.#plane.nowMs;
+    // Bytes that are only dropped keep nobody alive.
+    if (!this.toServer.sinkGone && !this.toClient.sinkGone) this.#lastActiveMs = this.#plane.nowMs;
     const fromClient = fd === this.#clientFd;
     const incoming = fromClient ? this.toServer : this.toClient;
     const outgoing = fromClient ? this.toClient : this.toServer;
@@ -399,7 +400,7 @@ export class Connection extends Timed implements Pollable {
     let more = false;
     if (toServerToo) {
       const before = this.toServer.bytes;
-      const result = this.toServer.pump(this.#plane.tools);
+      const result = this.toServer.pump(this.#plane.tools, this.toClient.sinkReset);
       if (this.toServer.bytes !== before) this.#countIn(this.toServer.bytes - before);
       if (result === SOURCE_FAILED) return this.#reset(EndCode["client-reset"]);
       if (result === ENDED && this.#ended(this.toServer, this.toClient, EndCode["client-closed"])) return;
@@ -407,12 +408,14 @@ export class Connection extends Timed implements Pollable {
     }
     if (toClientToo) {
       const before = this.toClient.bytes;
-      const result = this.toClient.pump(this.#plane.tools);
+      const result = this.toClient.pump(this.#plane.tools, this.toServer.sinkReset);
       if (this.toClient.bytes !== before) this.#countOut(before, this.toClient.bytes - before);
       if (result === SOURCE_FAILED) return this.#reset(EndCode["server-reset"]);
       if (result === ENDED && this.#ended(this.toClient, this.toServer, EndCode["server-closed"])) return;
       more ||= result === MORE;
     }
+    // It has said everything and takes nothing any more: nobody is there to read what the server may send for ever.
+    if (this.toClient.sinkGone && this.toServer.passedOn) return this.#reset(EndCode["client-reset"]);
     this.#watchForWriting();
     if (more && !this.#unfinished) {
       this.#unfinished = true;
@@ -446,11 +449,6 @@ export class Connection extends Timed implements Pollable {
 
   /** One way has ended and was passed on. @returns whether that was the end of the connection. */
   #ended(way: Way, other: Way, end: number): boolean {
-    // Its source was refused bytes by a reset before: what looks like an end now is none.
-    if (other.sinkReset) {
-      this.#reset(end === EndCode["client-closed"] ? EndCode["client-reset"] : EndCode["server-reset"]);
-      return true;
-    }
     if (other.passedOn) {
       this.close(this.#firstEnd);
       return true;
@@ -463,7 +461,9 @@ export class Connection extends Timed implements Pollable {
 
   #idle(nowMs: number): void {
     const { timeouts } = this.service.plan;
-    const limit = this.toServer.passedOn || this.toClient.passedOn ? timeouts.halfClose : timeouts.idle;
+    const { toServer, toClient } = this;
+    const oneSided = toServer.passedOn || toClient.passedOn || toServer.sinkGone || toClient.sinkGone;
+    const limit = oneSided ? timeouts.halfClose : timeouts.idle;
     const due = this.#lastActiveMs + limit;
     if (due <= nowMs) return this.close(EndCode["idle-timeout"]);
     touch(this.client, this.decision, this.#plane.nowSec);

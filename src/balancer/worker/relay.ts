@@ -8,7 +8,8 @@
  * | both sides have ended                          | no                        | both are closed: a regular end                       |
  * | a side resets                                  | yes, for the other        | they go out first                                    |
  * | the same                                       | no                        | the other is reset too: it must not take a part for the whole |
- * | a side takes no more (its socket refuses bytes)| dropped                   | what it still sends is delivered; what the other sends is read and dropped until it ends |
+ * | a side takes no more (its socket refuses bytes)| dropped                   | what it still sends is delivered; what the other sends is read and dropped until it ends, or for `timeouts.half-close` |
+ * | the client, after it had ended its own sending | dropped                   | it has gone for good: the server is reset, as it would be without us between |
  *
  * Edge-triggered: a way remembers that its source may have more (`readable`) and that its sink may take more (`writable`).
  * A way that has shown itself to be fat goes on by splice(2): its bytes never enter this program.
@@ -80,12 +81,15 @@ export class Way {
     return this.#held !== null || this.#piped > 0;
   }
 
-  /** Moves what can be moved now. @returns WAITING, MORE, ENDED or SOURCE_FAILED. */
-  pump(tools: RelayTools): number {
+  /**
+   * Moves what can be moved now. `sourceReset`: bytes for the source were refused by a reset before, so that the kernel has
+   * told of it already and what looks like an end is none. @returns WAITING, MORE, ENDED or SOURCE_FAILED.
+   */
+  pump(tools: RelayTools, sourceReset: boolean): number {
     if (this.passedOn) return WAITING;
     for (let step = 0; step < STEPS; step++) {
       if (!this.#flush(tools)) return WAITING;
-      if (this.ended) return this.#passOn();
+      if (this.ended) return sourceReset ? SOURCE_FAILED : this.#passOn();
       if (!this.readable) return WAITING;
       const result = this.#fullReads >= FAT_AFTER && !this.sinkGone ? this.#splice(tools) : this.#copy(tools);
       if (result !== MORE) return result;

@@ -45,6 +45,8 @@ export interface SessionDirectory {
   connected(sighting: Sighting): void;
   /** That connection is over. */
   disconnected(sighting: Sighting, bytesIn: number, bytesOut: number): void;
+  /** Connections of which nobody will tell that they are over: whoever had them is gone. */
+  lost(isLost: (connection: string) => boolean, atMs: number): void;
   /** All sessions, in a stable order: by user, then by id. */
   sessions(): readonly DirectorySession[];
   /** Sessions of a server. */
@@ -97,14 +99,24 @@ export class MemoryDirectory implements SessionDirectory {
   disconnected(sighting: Sighting, bytesIn: number, bytesOut: number): void {
     const known = this.#sessions.get(keyOf(sighting));
     if (known === undefined || !known.connections.includes(sighting.connection)) return;
-    known.connections = known.connections.filter((connection) => connection !== sighting.connection);
-    known.lastSeenMs = Math.max(known.lastSeenMs, sighting.atMs);
     known.bytesIn += bytesIn;
     known.bytesOut += bytesOut;
-    if (known.connections.length > 0) return;
-    known.state = "disconnected";
-    this.#count(known, "connected", -1);
-    this.#count(known, "disconnected", 1);
+    this.#leave(known, (connection) => connection === sighting.connection, sighting.atMs);
+  }
+
+  lost(isLost: (connection: string) => boolean, atMs: number): void {
+    for (const session of this.#sessions.values()) {
+      if (session.connections.some(isLost)) this.#leave(session, isLost, atMs);
+    }
+  }
+
+  #leave(session: DirectorySession, isOver: (connection: string) => boolean, atMs: number): void {
+    session.connections = session.connections.filter((connection) => !isOver(connection));
+    session.lastSeenMs = Math.max(session.lastSeenMs, atMs);
+    if (session.connections.length > 0) return;
+    session.state = "disconnected";
+    this.#count(session, "connected", -1);
+    this.#count(session, "disconnected", 1);
   }
 
   sessions(): readonly DirectorySession[] {

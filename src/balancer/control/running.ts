@@ -180,6 +180,7 @@ export class RunningBalancer implements Balancer {
       plan: (worker) => this.#plan(worker),
       onLost: (lost, why, message, connections) => {
         this.#restarts[why] = (this.#restarts[why] ?? 0) + 1;
+        this.#loseConnections([lost]);
         this.#tell(
           "error",
           "worker.lost",
@@ -304,6 +305,13 @@ export class RunningBalancer implements Balancer {
     for (let round = 0; round < 10; round++) if (!this.#records.drain(this.#allColumns())) return;
   }
 
+  /** Those who counted in these columns are gone: what they have told is read, and no more will come. */
+  #loseConnections(columns: readonly number[]): void {
+    this.#drainRecords();
+    const isLost = (id: string) => columns.includes(columnOfId(parseConnectionId(id)?.high ?? 0));
+    this.#directory.lost(isLost, this.#options.timing.wallClock());
+  }
+
   #allColumns(): number[] {
     return [...this.#workers.columns, ...(this.#predecessor?.columns ?? [])];
   }
@@ -323,7 +331,7 @@ export class RunningBalancer implements Balancer {
     this.#forgetSessions(nowMs);
     const predecessor = this.#predecessor;
     if (predecessor === null || predecessor.isAlive()) return;
-    this.#drainRecords();
+    this.#loseConnections(predecessor.columns);
     predecessor.cleanUp();
     this.#predecessor = null;
     this.#tell("info", "takeover.finished", `process ${predecessor.pid} has ended`, { predecessor: predecessor.pid });

@@ -47,7 +47,7 @@ export interface WorkersContext {
   readonly startSec: number;
   /** The newest plan of a worker (0, 1, …). */
   plan(worker: number): Plan;
-  /** A worker was lost and is being replaced. */
+  /** A worker was lost, its connections have ended; the next one is about to begin. */
   onLost(column: number, why: "threw" | "hung", message: string, connections: number): void;
 }
 
@@ -106,8 +106,9 @@ export class Workers {
     return this.#slots.map(({ column }) => column);
   }
 
-  /** Starts all. Resolves when each serves; rejects when one cannot. */
-  async start(): Promise<void> {
+  /** Starts all; `listening` false: without listeners, until `listen`. Resolves when each serves; rejects when one cannot. */
+  async start(listening = true): Promise<void> {
+    this.#listening = listening;
     const first = this.#context.plan(0).generation;
     for (const slot of this.#slots) this.#spawn(slot);
     this.#watch();
@@ -123,7 +124,7 @@ export class Workers {
       startSec,
       column: slot.column,
       wakes: this.#slots.map(({ column, wake }) => ({ column, fd: wake })),
-      plan: this.#listening ? this.#context.plan(slot.index) : withoutListeners(this.#context.plan(slot.index)),
+      plan: this.#plan(slot),
     };
     slot.state = "starting";
     slot.beatMs = timing.now();
@@ -132,6 +133,11 @@ export class Workers {
     thread.on("message", (message: FromWorker) => this.#onMessage(slot, message));
     thread.on("error", (error: Error) => this.#lost(slot, thread, "threw", error.stack ?? String(error)));
     thread.on("exit", () => this.#lost(slot, thread, "threw", "the thread ended"));
+  }
+
+  #plan(slot: Slot): Plan {
+    const plan = this.#context.plan(slot.index);
+    return this.#listening ? plan : withoutListeners(plan);
   }
 
   #onMessage(slot: Slot, message: FromWorker): void {
@@ -178,8 +184,14 @@ export class Workers {
 
   /** Sends everyone its newest plan; resolves when each works by it. */
   async adopt(generation: number): Promise<void> {
-    for (const slot of this.#slots) this.#tell(slot, { kind: "plan", plan: this.#context.plan(slot.index) });
+    for (const slot of this.#slots) this.#tell(slot, { kind: "plan", plan: this.#plan(slot) });
     await this.#served(generation, START_MS);
+  }
+
+  /** Workers that were started without listeners accept connections from now on. */
+  listen(): void {
+    this.#listening = true;
+    for (const slot of this.#slots) this.#tell(slot, { kind: "plan", plan: this.#plan(slot) });
   }
 
   /** No worker accepts connections any more; those there are live on. Resolves when all have let go. */
@@ -277,9 +289,10 @@ export class Workers {
     timing.after(GRACE_MS, () => {
       if (this.#ended) return;
       this.#cleanUp(slot);
+      // Before the next worker of this column tells of connections of its own.
+      this.#context.onLost(slot.column, why, message, connections);
       columns.revive(slot.column);
       this.#spawn(slot);
-      this.#context.onLost(slot.column, why, message, connections);
     });
   }
 
@@ -318,7 +331,7 @@ export class Workers {
   }
 }
 
-/** A worker that replaces one after listening has stopped takes care of nothing new. */
+/** Before listening has begun, and after it has stopped, a worker takes care of nothing new. */
 function withoutListeners(plan: Plan): Plan {
   return { ...plan, services: plan.services.map((service) => ({ ...service, listeners: [] })) };
 }

@@ -23,7 +23,7 @@ import {
   SERVICE_COLUMN_WORDS,
   SERVICE_COUNTERS,
 } from "./layout.ts";
-import { ENDS, HISTOGRAM_SECONDS, REFUSALS, ServerState } from "./words.ts";
+import { ENDS, EndCode, HISTOGRAM_SECONDS, REFUSALS, ServerState } from "./words.ts";
 
 declare const serverBrand: unique symbol;
 /** A server of a pool: slot in the low 12 bits, the slot's generation above. Stays the same over reloads. */
@@ -181,8 +181,12 @@ export class Scoreboard {
     return serverId(slot, generation);
   }
 
-  /** Control only, after the worker of `column` is gone: its open connections become none, its totals stay counted. */
+  /** Control only, after the worker of `column` is gone: what was open has ended with it, its totals stay counted. */
   retireColumn(column: number): void {
+    for (let service = column * MAX_SERVICES; service < (column + 1) * MAX_SERVICES; service++) {
+      const open = Atomics.load(this.#serviceColumns, service * SERVICE_COLUMN_WORDS + SERVICE_OPEN);
+      this.#serviceCounters[service * SERVICE_COUNTERS + ServiceCounter.ENDED + EndCode["worker-lost"]]! += open;
+    }
     retire(this.#serverCounters, column, MAX_SERVERS * SERVER_COUNTERS);
     retire(this.#serviceCounters, column, MAX_SERVICES * SERVICE_COUNTERS);
     retire(this.#poolCounters, column, MAX_POOLS * POOL_COUNTERS);

@@ -30,7 +30,7 @@ export async function serveApi(
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
     throw new HoldfastError("api/socket", `${path} is too long for a socket: at most ${MAX_SOCKET_PATH} bytes`);
   }
-  if (options.replace !== true && (await answers(path))) {
+  if (options.replace !== true && (await isAnswered(path))) {
     throw new HoldfastError("api/socket", `a running Holdfast answers on ${path}`, {
       hint: "holdfast status, or start with --takeover to replace it",
     });
@@ -95,7 +95,7 @@ export function serveMetrics(
 }
 
 /** Does somebody accept connections on this socket? A file that nobody listens on is left over from a crash. */
-function answers(path: string): Promise<boolean> {
+export function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.setTimeout(PROBE_MS);

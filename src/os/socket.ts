@@ -79,15 +79,15 @@ export class ListenError extends Error {
 }
 
 /**
- * Opens a listening socket, ready for `accept`. `address` of all zeroes takes IPv4 and IPv6. With SO_REUSEPORT, so that each
- * worker has a queue of its own on the same port. Accepted sockets inherit TCP_NODELAY and keep-alive. Throws ListenError.
+ * Opens a socket on an address, for `listen`. `address` of all zeroes takes IPv4 and IPv6. With SO_REUSEPORT, so that each
+ * worker has a queue of its own on the same port, unless not `shared`. Accepted sockets inherit TCP_NODELAY and keep-alive. Throws ListenError.
  */
-export function openListener(address: Uint8Array, port: number): number {
+export function bindListener(address: Uint8Array, port: number, shared = true): number {
   const family = isIpv4(address) ? AF_INET : AF_INET6;
   const fd = sys.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new ListenError(errnoName(errno()), "socket");
   sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON, 4);
-  sys.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, ON, 4);
+  if (shared) sys.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, ON, 4);
   sys.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, ON, 4);
   sys.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, 4);
   if (family === AF_INET6) {
@@ -95,12 +95,17 @@ export function openListener(address: Uint8Array, port: number): number {
     sys.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, any ? OFF : ON, 4);
   }
   const where = socketAddress(address, port);
-  if (sys.bind(fd, where, where.length) !== 0 || sys.listen(fd, BACKLOG) !== 0) {
+  if (sys.bind(fd, where, where.length) !== 0) {
     const code = errnoName(errno());
     sys.close(fd);
-    throw new ListenError(code, "listen");
+    throw new ListenError(code, "bind");
   }
   return fd;
+}
+
+/** Lets connections in: from now on they wait in the socket's queue for `accept`. Throws ListenError. */
+export function listen(fd: number): void {
+  if (sys.listen(fd, BACKLOG) !== 0) throw new ListenError(errnoName(errno()), "listen");
 }
 
 const scratchAddress = new Uint8Array(SOCKADDR_BYTES);

@@ -16,14 +16,14 @@ export interface AdministrativeEntry extends AdministrativeAxis {
 
 export class Administrative {
   readonly #path: string;
-  readonly #entries: Map<string, AdministrativeEntry>;
+  #entries = new Map<string, AdministrativeEntry>();
   /** Said once, when the file could not be written. */
   readonly #onProblem: (sentence: string) => void;
 
   constructor(data: string, onProblem: (sentence: string) => void) {
     this.#path = join(data, "administrative.json");
     this.#onProblem = onProblem;
-    this.#entries = new Map(Object.entries(this.#read()));
+    this.read();
   }
 
   /** Of "pool/server"; undefined when nobody ever set anything. */
@@ -43,7 +43,12 @@ export class Administrative {
     }
   }
 
-  #read(): Record<string, AdministrativeEntry> {
+  /** Reads the file again: another process has written it. */
+  read(): void {
+    this.#entries = new Map(Object.entries(this.#stored()));
+  }
+
+  #stored(): Record<string, AdministrativeEntry> {
     let text: string;
     try {
       text = readFileSync(this.#path, "utf8");

@@ -4,11 +4,14 @@
  *
  *   new process                              running process
  *   POST /takeover/begin  ------------------>  passes descriptors to the new one's doormat, answers with Handover
- *   starts its workers on the same sockets
+ *   checks servers, starts its workers         serves as before
  *   POST /takeover/commit ------------------>  stops checking and listening, answers with its sessions
- *   checks, listens, owns the admin socket     its connections live on; then it ends
+ *   listens on the same sockets,               its connections live on
+ *   owns the admin socket
+ *   POST /takeover/leave  ------------------>  answers nobody else any more; ends with its last connection
  *
- * Until the commit the running process loses nothing: if the new one fails, it goes on alone.
+ * Who connects between the two waits in the queue of the sockets. Until the commit the running process has lost nothing: if the
+ * new one fails, it goes on alone.
  */
 import { HoldfastError } from "../../errors.ts";
 import { openDoormat } from "../../os/pass.ts";
@@ -65,7 +68,7 @@ export async function beginTakeover(socket: string, doormatPath: string): Promis
   try {
     const doormat = openDoormat(doormatPath);
     try {
-      const handover = await call<Handover>(socket, "/takeover/begin", { doormat: doormatPath });
+      const handover = await call<Handover>(socket, "/takeover/begin", { doormat: doormatPath, pid: process.pid });
       if (handover.layoutVersion !== LAYOUT_VERSION) {
         throw new Error(`its memory has layout ${handover.layoutVersion}, this program needs ${LAYOUT_VERSION}`);
       }
@@ -83,6 +86,11 @@ export async function beginTakeover(socket: string, doormatPath: string): Promis
 /** The new process serves: the running one lets go. */
 export function commitTakeover(socket: string): Promise<Farewell> {
   return call<Farewell>(socket, "/takeover/commit", {});
+}
+
+/** The new process answers on the admin socket now: who kept a connection to the one before has to connect again. */
+export async function leaveTo(farewell: Farewell): Promise<void> {
+  await call(farewell.socket, "/takeover/leave", {});
 }
 
 /** Ends connections that live on in the process before. @returns how many. */

@@ -6,13 +6,14 @@
 import type { Service } from "../../config/schema.ts";
 import { HoldfastError } from "../../errors.ts";
 import { sys } from "../../os/libc.ts";
-import { ListenError, localPort, openListener } from "../../os/socket.ts";
+import { bindListener, ListenError, listen, localPort } from "../../os/socket.ts";
 import { formatEndpoint, parseAddress } from "../../protocols/address.ts";
 
 /** An address to listen on. Port 0 in the file: whatever the system gives, kept as long as the address is in the file. */
 type Address = Service["listen"][number];
 
-const keyOf = (service: string, { host, port }: Address) => `${service} ${host} ${port}`;
+/** A service that gets another name keeps its sockets, and who waits in their queues. Port 0 is another one for each service. */
+const keyOf = (service: string, { host, port }: Address) => `${port === 0 ? service : ""} ${host} ${port}`;
 
 /** What a process that takes over is told; the descriptors are passed beside it, in this order. */
 export type ListenerNames = readonly { readonly key: string; readonly count: number }[];
@@ -26,6 +27,8 @@ export interface ListenerChanges {
 export class Listeners {
   readonly #sockets = new Map<string, number[]>();
   readonly #workers: number;
+  /** Sockets that have their address and let nobody in yet. */
+  #bound: number[] = [];
   #leaving: number[] = [];
 
   /** `inherited`: sockets of the process before, in the order of `names`. */
@@ -39,8 +42,9 @@ export class Listeners {
   }
 
   /**
-   * Opens what the services want and is not open yet. All or nothing: when one address cannot be had, none is changed and
-   * HoldfastError says which. What is no longer wanted stays open until `closeUnwanted`.
+   * Takes the addresses that the services want and that are not here yet; `listen` lets connections in. All or nothing: when
+   * one address cannot be had, none is changed and HoldfastError says which. What is no longer wanted stays open until
+   * `closeUnwanted`.
    */
   open(services: Readonly<Record<string, Service>>): ListenerChanges {
     const wanted = new Map<string, { service: string; address: Address }>();
@@ -58,7 +62,10 @@ export class Listeners {
       throw error;
     }
     const kept = [...wanted.keys()].filter((key) => this.#sockets.has(key)).length;
-    for (const [key, fds] of opened) this.#sockets.set(key, [...(this.#sockets.get(key) ?? []), ...fds]);
+    for (const [key, fds] of opened) {
+      this.#sockets.set(key, [...(this.#sockets.get(key) ?? []), ...fds]);
+      this.#bound.push(...fds);
+    }
     for (const [key, fds] of this.#sockets) {
       if (wanted.has(key)) continue;
       this.#leaving.push(...fds);
@@ -74,8 +81,9 @@ export class Listeners {
     const fds: number[] = [];
     let actual = port || (have[0] === undefined ? 0 : localPort(have[0]));
     try {
+      if (port !== 0 && !this.#hasPort(port)) refuseShared(address, port);
       for (let index = have.length; index < this.#workers; index++) {
-        const fd = openListener(address, actual);
+        const fd = bindListener(address, actual);
         fds.push(fd);
         actual ||= localPort(fd);
       }
@@ -89,6 +97,19 @@ export class Listeners {
       );
     }
     return fds;
+  }
+
+  #hasPort(port: number): boolean {
+    return [...this.#sockets.keys()].some((key) => key.endsWith(` ${port}`));
+  }
+
+  /** Lets connections in where `open` took addresses: they wait until a worker accepts them. Throws HoldfastError. */
+  listen(): void {
+    try {
+      for (const fd of this.#bound.splice(0)) listen(fd);
+    } catch (error) {
+      throw new HoldfastError("up/listen", (error as Error).message, { cause: error });
+    }
   }
 
   /** The workers have let go of what `open` left over: it is closed now. */
@@ -128,6 +149,11 @@ export class Listeners {
     this.#sockets.clear();
     this.closeUnwanted();
   }
+}
+
+/** With SO_REUSEPORT another balancer of the same user would get a share of the connections, without a word. */
+function refuseShared(address: Uint8Array, port: number): void {
+  sys.close(bindListener(address, port, false));
 }
 
 const REASONS: Record<string, string> = {

@@ -40,8 +40,8 @@ import type { Farewell, Handover, Inheritance } from "./handover.ts";
 import { Listeners } from "./listeners.ts";
 import { readHistogram } from "./measures.ts";
 import { Names } from "./names.ts";
+import { Neighbour } from "./neighbour.ts";
 import { makePlan } from "./planner.ts";
-import { Predecessor } from "./predecessor.ts";
 import { RateMeter } from "./rates.ts";
 import { Records } from "./records.ts";
 import { fingerprintKey, tokenKeys } from "./secrets.ts";
@@ -54,6 +54,8 @@ import { Workers } from "./workers.ts";
 /** How often records are taken from the workers. */
 const RECORDS_MS = 50;
 const TICK_MS = 1_000;
+/** How often it is looked whether the other process of a takeover still lives. */
+const NEIGHBOUR_MS = 200;
 const SNAPSHOT_MS = 60_000;
 const ENDING_MS = 100;
 /** At the start, clients wait this long at most for every server's first check; by then one that hangs has failed it. */
@@ -106,7 +108,9 @@ export class RunningBalancer implements Balancer {
   #config: Config;
   #generation: { number: number; atMs: number };
   #lastReload: { success: boolean; atMs: number };
-  #predecessor: Predecessor | null = null;
+  #predecessor: Neighbour | null = null;
+  /** Has begun to take over, and has not committed yet. */
+  #candidate: Neighbour | null = null;
   #reloading: Promise<unknown> = Promise.resolve();
   #stopTimers: (() => void)[] = [];
   /** Another process has taken over: no checks, no records, no snapshots any more. */
@@ -194,46 +198,52 @@ export class RunningBalancer implements Balancer {
       },
     });
     if (inheritance) {
-      this.#predecessor = new Predecessor(
-        inheritance.pid,
-        inheritance.columns,
-        this.#successorSocket(inheritance.pid),
-        {
-          board: this.#board,
-          columns: this.#columns,
-          sticky: this.#sticky,
-          sources: this.#sources,
-          ledger: new Ledger(this.#buffer, this.#layout, inheritance.process),
-        },
-      );
+      this.#predecessor = this.#neighbour(inheritance.pid, inheritance.columns);
     }
   }
 
-  /** Listens and serves. Checks begin here, or after a takeover's commit. Throws HoldfastError when it cannot. */
+  /** The other process that shares the memory. */
+  #neighbour(pid: number, columns: readonly number[]): Neighbour {
+    return new Neighbour(pid, columns, this.#successorSocket(pid), {
+      board: this.#board,
+      columns: this.#columns,
+      sticky: this.#sticky,
+      sources: this.#sources,
+      ledger: new Ledger(this.#buffer, this.#layout, 1 - this.#process),
+    });
+  }
+
+  /**
+   * Serves; with an inheritance makes ready to serve: until the commit every connection is the running process's, which loses
+   * nothing if this one fails. Throws HoldfastError when it cannot.
+   */
   async start(): Promise<void> {
     const { inheritance } = this.#options;
     await this.#names.follow(this.#config);
-    this.#servers.declare(this.#config);
+    this.#servers.declare(this.#config, inheritance !== null);
     if (!inheritance) await this.#restore();
     this.#listeners.open(this.#config.services);
-    if (!inheritance) {
-      // Nobody may use a server that is not checked yet. Served too early, who comes back would lose their session; so
-      // clients wait, in the queue of the listening sockets.
-      this.#servers.watch(this.#config);
-      await this.#servers.firstResults(FIRST_RESULTS_MS);
-    }
+    if (!inheritance) this.#listeners.listen();
+    // Nobody may use a server that is not checked yet. Served too early, who comes back would lose their session; so
+    // clients wait, in the queue of the listening sockets.
+    this.#servers.watch(this.#config);
+    await this.#servers.firstResults(FIRST_RESULTS_MS);
     try {
-      await this.#workers.start();
+      await this.#workers.start(!inheritance);
     } catch (cause) {
       this.#servers.stop();
       throw new HoldfastError("up/no-workers", (cause as Error).message, { cause });
     }
-    this.#listeners.closeUnwanted();
     if (!inheritance) this.#takeCharge();
   }
 
-  /** The process before has let go: its sessions are ours. */
+  /** The process before has let go: its ports and sessions are ours. */
   succeed(farewell: Farewell): void {
+    this.#servers.declare(this.#config);
+    this.#servers.readAdministrative();
+    this.#listeners.listen();
+    this.#workers.listen();
+    this.#listeners.closeUnwanted();
     this.#directory.restore(farewell.sessions, true);
     this.#takeCharge();
     this.#tell("info", "takeover.done", `took over from process ${this.#predecessor?.pid}`, {
@@ -245,6 +255,7 @@ export class RunningBalancer implements Balancer {
     this.#servers.watch(this.#config);
     this.#every(RECORDS_MS, () => this.#drainRecords());
     this.#every(TICK_MS, () => this.#tick());
+    this.#every(NEIGHBOUR_MS, () => this.#lookAtNeighbours());
     this.#every(SNAPSHOT_MS, () => void this.#save());
   }
 
@@ -329,12 +340,24 @@ export class RunningBalancer implements Balancer {
     }
     this.#endDrains(nowMs);
     this.#forgetSessions(nowMs);
+  }
+
+  #lookAtNeighbours(): void {
     const predecessor = this.#predecessor;
-    if (predecessor === null || predecessor.isAlive()) return;
-    this.#loseConnections(predecessor.columns);
-    predecessor.cleanUp();
-    this.#predecessor = null;
-    this.#tell("info", "takeover.finished", `process ${predecessor.pid} has ended`, { predecessor: predecessor.pid });
+    if (predecessor !== null && !predecessor.isAlive()) {
+      this.#loseConnections(predecessor.columns);
+      predecessor.cleanUp();
+      this.#predecessor = null;
+      this.#tell("info", "takeover.finished", `process ${predecessor.pid} has ended`, { predecessor: predecessor.pid });
+    }
+    const candidate = this.#candidate;
+    if (candidate !== null && !candidate.isAlive()) {
+      this.#candidate = null;
+      candidate.cleanUp();
+      // It may have written what its file says of the servers.
+      this.#servers.declare(this.#config);
+      this.#tell("warn", "takeover.failed", `process ${candidate.pid} has not taken over; this one goes on`, {});
+    }
   }
 
   #endDrains(nowMs: number): void {
@@ -446,9 +469,14 @@ export class RunningBalancer implements Balancer {
   }
 
   reload(): Promise<ReloadReport> {
+    this.#refuseWhenSuperseded();
     const report = this.#reloading.then(() => this.#reload());
     this.#reloading = report.catch(() => undefined);
     return report;
+  }
+
+  #refuseWhenSuperseded(): void {
+    if (this.#isSuperseded) throw new HoldfastError("api/conflict", "another process has taken over: ask again");
   }
 
   async #reload(): Promise<ReloadReport> {
@@ -460,16 +488,19 @@ export class RunningBalancer implements Balancer {
       await this.#names.follow(next);
       this.#servers.declare(next);
       this.#listeners.open(next.services);
+      this.#listeners.listen();
     } catch (error) {
       this.#servers.declare(before);
       if (!(error instanceof HoldfastError)) throw error;
       return this.#reloadFailed(loaded.problems, error.message);
     }
+    // Workers go over to servers that are known to be there; until then they work by the file before.
+    this.#servers.watch(next);
+    await this.#servers.firstResults(FIRST_RESULTS_MS);
     this.#config = next;
     this.#generation = { number: this.#generation.number + 1, atMs: this.#options.timing.wallClock() };
     await this.#workers.adopt(this.#generation.number);
     this.#listeners.closeUnwanted();
-    this.#servers.watch(next);
     this.#options.log.setLevel(next.log.level);
     this.#records.setAccessLine(this.#accessLine(next));
     this.#reloads.success++;
@@ -504,6 +535,7 @@ export class RunningBalancer implements Balancer {
     state: AdministrativeState,
     options: { by: string; withinMs?: number },
   ): AdministrativeResult {
+    this.#refuseWhenSuperseded();
     const name = `${pool}/${server}`;
     const nowMs = this.#options.timing.wallClock();
     const untilMs = options.withinMs === undefined ? undefined : nowMs + options.withinMs;
@@ -587,14 +619,20 @@ export class RunningBalancer implements Balancer {
 
   // Being taken over, and the end
 
-  /** What a process that takes over needs, and the descriptors that go with it. */
-  handOver(): { handover: Handover; descriptors: number[] } {
+  /** What process `pid`, which takes over, needs, and the descriptors that go with it. */
+  handOver(pid: number): { handover: Handover; descriptors: number[] } {
+    this.#refuseWhenSuperseded();
+    this.#lookAtNeighbours();
     if (this.#predecessor !== null) {
       throw new HoldfastError(
-        "up/takeover",
-        `process ${this.#predecessor.pid} still has connections of an earlier takeover`,
+        "api/conflict",
+        `process ${this.#predecessor.pid} still has connections of an earlier takeover: try again when they have ended`,
       );
     }
+    if (this.#candidate !== null) {
+      throw new HoldfastError("api/conflict", `process ${this.#candidate.pid} is just taking over`);
+    }
+    this.#candidate = this.#neighbour(pid, []);
     return {
       handover: {
         pid: process.pid,
@@ -613,6 +651,7 @@ export class RunningBalancer implements Balancer {
   /** Another process serves now: let go of everything but the connections there are. */
   async letGo(): Promise<Farewell> {
     this.#isSuperseded = true;
+    this.#candidate = null;
     this.#servers.stop();
     this.#names.stop();
     this.#stopAllTimers();

@@ -172,7 +172,7 @@ export class ServerCondition {
     this.#axes = { health: inherited(view.state()), administrative, agent: { ...NO_AGENT, load: view.load() } };
     this.#combined = combine(this.#axes, settings);
     this.#sinceMs = administrative.state === "ready" ? wallClock() : administrative.sinceMs;
-    this.#write(undefined);
+    this.#write();
   }
 
   /** A check or real traffic found out. True if the state for deciding changed by it, here and below. */
@@ -216,17 +216,17 @@ export class ServerCondition {
     this.#combined = combine(this.#axes, this.#settings);
     const changed = before.state !== this.#combined.state;
     if (changed) this.#sinceMs = this.#wallClock();
-    this.#write(before);
+    this.#write();
     return changed;
   }
 
-  /** The state last: who sees READY sees the weight and the limit that belong to it. */
-  #write(before: Combined | undefined): void {
+  /** The state last: who sees READY sees the weight and the limit that belong to it. A takeover that failed may have left others. */
+  #write(): void {
     const { state, weight, load, limit } = this.#combined;
     this.#view.setWeight(weight, Math.ceil(this.#settings.rampMs / 1000));
     this.#view.setLoad(load);
     this.#view.setLimit(limit);
-    if (before?.state !== state) this.#view.setState(state, Math.floor(this.#wallClock() / 1000));
+    if (this.#view.state() !== state) this.#view.setState(state, Math.floor(this.#wallClock() / 1000));
   }
 }
 

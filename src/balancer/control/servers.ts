@@ -62,8 +62,11 @@ export class Servers {
     });
   }
 
-  /** Makes the servers of this configuration known to the scoreboard. Before workers get a plan that names them. */
-  declare(config: Config): void {
+  /**
+   * Makes the servers of this configuration known to the scoreboard. Before workers get a plan that names them.
+   * `shared`: another process still decides by the same scoreboard, so what this file does not have stays as it is.
+   */
+  declare(config: Config, shared = false): void {
     const wanted = new Set<string>();
     for (const pool of Object.values(config.pools)) {
       for (const server of Object.values(pool.servers)) {
@@ -71,13 +74,15 @@ export class Servers {
         this.#declareOne(pool, server);
       }
     }
-    for (const [name, { view }] of this.#entries) {
+    if (shared) return;
+    const { board, slots } = this.#options;
+    for (const [name, id] of slots.allServers()) {
       if (wanted.has(name)) continue;
       // Its connections live on; nobody new gets there, and who comes back goes elsewhere.
-      view.retire();
+      board.server(id).retire();
       this.#entries.delete(name);
     }
-    this.#options.slots.freeServers(wanted);
+    slots.freeServers(wanted);
   }
 
   #declareOne(pool: Pool, server: Server): void {
@@ -112,7 +117,7 @@ export class Servers {
     this.#agents.apply(agents);
   }
 
-  /** Resolves when each server's health is known, or after `withinMs`. Call it once, after `watch`. */
+  /** Resolves when each server's health is known, or after `withinMs`. Call it after `watch`, once at a time. */
   firstResults(withinMs: number): Promise<void> {
     return new Promise((resolve) => {
       const stop = this.#options.timing.after(withinMs, resolve);
@@ -129,6 +134,15 @@ export class Servers {
   stop(): void {
     this.#checks.stop();
     this.#agents.stop();
+  }
+
+  /** What people set meanwhile in the process before. */
+  readAdministrative(): void {
+    this.#options.administrative.read();
+    for (const [name, { condition }] of this.#entries) {
+      const axis = this.#options.administrative.of(name);
+      if (axis !== undefined) condition.setAdministrative(axis);
+    }
   }
 
   /** What a person set; kept by the caller in Administrative. */

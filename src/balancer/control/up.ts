@@ -5,16 +5,19 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { Hono } from "hono";
 import { createApi } from "../../api/app.ts";
-import { type Served, serveApi, serveMetrics } from "../../api/serve.ts";
+import { isAnswered, type Served, serveApi, serveMetrics } from "../../api/serve.ts";
 import { loadConfig } from "../../config/load.ts";
 import { systemTiming } from "../../deadlines/timing.ts";
 import { HoldfastError } from "../../errors.ts";
 import { createLog, openSink } from "../../observe/log.ts";
 import { passDescriptors } from "../../os/pass.ts";
 import type { EndSelector } from "../worker/messages.ts";
-import { beginTakeover, commitTakeover } from "./handover.ts";
+import { beginTakeover, commitTakeover, leaveTo } from "./handover.ts";
 import { RunningBalancer } from "./running.ts";
 import { SUPERVISED, supervise } from "./supervisor.ts";
+
+/** A successor says that it answers on the admin socket, mostly within milliseconds. */
+const SUCCESSOR_MS = 250;
 
 export interface UpOptions {
   readonly file: string;
@@ -41,6 +44,10 @@ export async function serve(options: UpOptions): Promise<number> {
   const log = createLog({ sink, level: config.log.level, node: hostname(), role: "balancer" });
   const socket = socketOf(data);
   const doormat = join(data, `takeover-${process.pid}.sock`);
+  // Not only when the socket is needed: listening on the same ports would already take connections from the other one.
+  if (!options.takeover && (await isAnswered(socket))) {
+    throw new HoldfastError("up/already-running", `a running Holdfast answers on ${socket}`);
+  }
   const inheritance = options.takeover ? await beginTakeover(socket, doormat) : null;
   const balancer = new RunningBalancer({
     file: options.file,
@@ -62,8 +69,11 @@ export async function serve(options: UpOptions): Promise<number> {
     requestId: () => randomBytes(8).toString("hex"),
     extra: process_.routes(),
   });
-  if (inheritance) balancer.succeed(await commitTakeover(socket));
+  const farewell = inheritance && (await commitTakeover(socket));
+  if (farewell) balancer.succeed(farewell);
   await process_.serve(api, socket, inheritance !== null);
+  // When it is gone already, there is nobody to tell.
+  if (farewell) await leaveTo(farewell).catch(() => {});
   const metrics = config.metrics && serveMetrics(balancer, config.metrics.listen);
   if (metrics) process_.alsoStop(metrics);
   const listen = Object.values(config.services).map(
@@ -78,6 +88,8 @@ class UpProcess {
   readonly #balancer: RunningBalancer;
   readonly #flush: () => void;
   readonly #served: Served[] = [];
+  /** Where it was reached before it was taken over. */
+  #old: Served[] = [];
   #api: ReturnType<typeof createApi> | null = null;
   #end: (code: number) => void = () => {};
   readonly #ended = new Promise<number>((resolve) => {
@@ -102,15 +114,22 @@ class UpProcess {
   routes(): Hono {
     const app = new Hono();
     app.post("/takeover/begin", async (c) => {
-      const { doormat } = await c.req.json<{ doormat: string }>();
-      const { handover, descriptors } = this.#balancer.handOver();
+      const { doormat, pid } = await c.req.json<{ doormat: string; pid: number }>();
+      const { handover, descriptors } = this.#balancer.handOver(pid);
       passDescriptors(doormat, descriptors);
       return c.json(handover);
     });
     app.post("/takeover/commit", async (c) => {
+      // What could fail comes first.
+      this.#old = this.#served.splice(0);
+      await this.serve(this.#api!, this.#balancer.successorSocket, true);
       const farewell = await this.#balancer.letGo();
-      await this.#leave();
+      this.#outlive();
       return c.json(farewell);
+    });
+    app.post("/takeover/leave", (c) => {
+      this.#leave();
+      return c.json({});
     });
     app.post("/takeover/end", async (c) => {
       const { which, end } = await c.req.json<{ which: EndSelector; end: number }>();
@@ -126,15 +145,19 @@ class UpProcess {
     return app;
   }
 
-  /** Its successor answers now: it is reached on a socket of its own, and ends with its last connection. */
-  async #leave(): Promise<void> {
-    const old = this.#served.splice(0);
-    await this.serve(this.#api!, this.#balancer.successorSocket, true);
-    // After the answer to the commit has gone out.
-    setTimeout(() => {
-      for (const served of old) void served.stop();
-    }, 1_000);
+  /** Its successor answers on the admin socket, or has failed: then a new start must not find it taken. */
+  #leave(): void {
+    for (const served of this.#old.splice(0)) void served.stop();
+  }
+
+  #outlive(): void {
+    setTimeout(() => this.#leave(), SUCCESSOR_MS);
     void this.#balancer.outlive().then(() => this.#end(0));
+  }
+
+  /** A mistake in the file is in the log; so is that another process has taken over, which has its own SIGHUP. */
+  async #reload(): Promise<void> {
+    await this.#balancer.reload().catch(() => {});
   }
 
   /** Serves until SIGTERM or SIGINT, a second of which ends it at once. SIGHUP reloads. */
@@ -147,7 +170,7 @@ class UpProcess {
     };
     process.on("SIGTERM", stop(143));
     process.on("SIGINT", stop(130));
-    process.on("SIGHUP", () => void this.#balancer.reload());
+    process.on("SIGHUP", () => void this.#reload());
     const code = await this.#ended;
     for (const served of this.#served) await served.stop();
     await this.#balancer.stop();

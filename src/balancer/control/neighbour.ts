@@ -1,4 +1,8 @@
-/** The process that was taken over from, as long as it has connections. */
+/**
+ * The other process that shares the memory: the one that was taken over from, as long as it has connections, or one that is
+ * about to take over.
+ */
+import { readFileSync } from "node:fs";
 import type { Columns } from "../shared/columns.ts";
 import type { Ledger } from "../shared/ledger.ts";
 import type { Scoreboard } from "../shared/scoreboard.ts";
@@ -7,7 +11,7 @@ import type { StickyTable } from "../shared/sticky.ts";
 import type { EndSelector } from "../worker/messages.ts";
 import { endInPredecessor } from "./handover.ts";
 
-export interface PredecessorContext {
+export interface NeighbourContext {
   readonly board: Scoreboard;
   readonly columns: Columns;
   readonly sticky: StickyTable;
@@ -16,17 +20,20 @@ export interface PredecessorContext {
   readonly ledger: Ledger;
 }
 
-export class Predecessor {
+export class Neighbour {
   readonly pid: number;
   /** Columns that its workers count in. */
   readonly columns: readonly number[];
   readonly #socket: string;
-  readonly #context: PredecessorContext;
+  /** When it began: another process may get its id later. */
+  readonly #began: string | undefined;
+  readonly #context: NeighbourContext;
 
-  constructor(pid: number, columns: readonly number[], socket: string, context: PredecessorContext) {
+  constructor(pid: number, columns: readonly number[], socket: string, context: NeighbourContext) {
     this.pid = pid;
     this.columns = columns;
     this.#socket = socket;
+    this.#began = beginOf(pid);
     this.#context = context;
   }
 
@@ -39,11 +46,7 @@ export class Predecessor {
   }
 
   isAlive(): boolean {
-    try {
-      return process.kill(this.pid, 0);
-    } catch {
-      return false;
-    }
+    return this.#began !== undefined && beginOf(this.pid) === this.#began;
   }
 
   /** Ends connections there; 0 when it is gone. */
@@ -54,8 +57,7 @@ export class Predecessor {
   /** It is gone: what it still counted is subtracted. When it ended in order, there is nothing left. */
   cleanUp(): void {
     const { board, columns, sticky, sources, ledger } = this.#context;
-    for (const column of this.columns) {
-      if (columns.pid(column) !== this.pid) continue;
+    for (const column of columns.ofProcess(this.pid)) {
       ledger.forEachOwned(column, (fd, source) => {
         ledger.disown(fd);
         if (source >= 0) sources.release(source);
@@ -65,5 +67,17 @@ export class Predecessor {
       board.retireColumn(column);
       columns.free(column);
     }
+  }
+}
+
+/** When a process began, in the kernel's ticks (proc(5)); undefined when there is none, or only its exit code waits to be read. */
+function beginOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name in parentheses may hold anything; fields are counted behind it.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? undefined : fields[19];
+  } catch {
+    return undefined;
   }
 }

@@ -30,6 +30,8 @@ export interface LogLine {
   readonly end?: string;
   readonly endDetail?: string;
   readonly entries?: number;
+  readonly why?: string;
+  readonly connections?: number;
 }
 
 export interface BalancerOptions {

@@ -13,7 +13,7 @@ import { CHOSEN, Decision, decide, NO_SERVER, type PoolRuntime, remember, touch 
 import { PoolCounter, ServerCounter, ServiceCounter } from "../shared/scoreboard.ts";
 import { UNTRACKED } from "../shared/sources.ts";
 import { EndCode, Reason, RefusalCode } from "../shared/words.ts";
-import type { DataPlane } from "./data-plane.ts";
+import type { WorkerContext } from "./context.ts";
 import type { Greeting } from "./greetings.ts";
 import { ENDED, MORE, READ_BYTES, SOURCE_FAILED, Way } from "./relay.ts";
 import type { ServiceRuntime } from "./service.ts";
@@ -50,7 +50,7 @@ export class Connection extends Timed implements Pollable {
   firstByteMs = -1;
   /** Place in the pool's queue; 0: not waiting. */
   ticket = 0;
-  readonly #plane: DataPlane;
+  readonly #plane: WorkerContext;
   readonly #clientFd: number;
   #serverFd = -1;
   #state = FIRST_BYTES;
@@ -72,12 +72,12 @@ export class Connection extends Timed implements Pollable {
   #lastActiveMs: number;
   #firstEnd = EndCode["client-closed"];
 
-  constructor(plane: DataPlane, service: ServiceRuntime, clientFd: number) {
+  constructor(plane: WorkerContext, service: ServiceRuntime, clientFd: number) {
     super();
     this.#plane = plane;
     this.service = service;
     this.#clientFd = clientFd;
-    this.number = plane.nextConnection();
+    this.number = plane.journal.nextConnection();
     this.acceptedMs = plane.nowMs;
     this.startedMs = plane.unixMs;
     this.#lastActiveMs = plane.nowMs;
@@ -300,7 +300,7 @@ export class Connection extends Timed implements Pollable {
       const read = sys.recv(this.#clientFd, scratch, READ_BYTES, MSG_DONTWAIT) as number;
       if (read > 0) this.#early = scratch.slice(0, read);
     }
-    return this.service.firstBytes(this, this.#clientFd, this.#early, this.#earlyFrom);
+    return this.service.firstBytes(this.decision.pool!, this.client, this.#clientFd, this.#early, this.#earlyFrom);
   }
 
   #watchServer(events: number): void {
@@ -347,7 +347,7 @@ export class Connection extends Timed implements Pollable {
     this.service.view.count(ServiceCounter.RECOGNISED + this.decision.recognisedBy, 1);
     if (this.decision.returned >= 0) pool!.view.count(PoolCounter.RETURNS + this.decision.returned, 1);
     remember(this.client, this.decision, plane.nowSec);
-    plane.opened(this);
+    plane.journal.opened(this);
     this.#beginRelay(first, sent);
   }
 

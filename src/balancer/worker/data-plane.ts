@@ -20,7 +20,8 @@ import { REFUSED_CONNECTIONS, SourceTable } from "../shared/sources.ts";
 import { StickyTable } from "../shared/sticky.ts";
 import { RefusalCode } from "../shared/words.ts";
 import type { Connection } from "./connection.ts";
-import { Journal } from "./journal.ts";
+import type { Accepting, Unfinished, WorkerContext } from "./context.ts";
+import { Journal, type Journaled } from "./journal.ts";
 import { Listener } from "./listener.ts";
 import { PoolQueue } from "./queue.ts";
 import { RelayTools } from "./relay.ts";
@@ -47,7 +48,7 @@ export interface WorkerBirth {
   readonly plan: Plan;
 }
 
-export class DataPlane {
+export class DataPlane implements WorkerContext {
   readonly poller = new Poller();
   readonly tools = new RelayTools();
   readonly timers: Timers;
@@ -75,8 +76,8 @@ export class DataPlane {
   #listeners = new Map<number, Listener>();
   readonly #queues = new Map<number, PoolQueue>();
   readonly #open = new Map<number, Connection>();
-  #unfinished: Connection[] = [];
-  #acceptLater: Listener[] = [];
+  #unfinished: Unfinished[] = [];
+  #acceptLater: Accepting[] = [];
   #roomMayBe = false;
 
   constructor(birth: WorkerBirth, random: () => number) {
@@ -102,12 +103,12 @@ export class DataPlane {
 
   /** One turn: wait, serve what is ready, then deadlines and queues. @returns false when this worker has to stop. */
   turn(): boolean {
-    const busy = this.#unfinished.length > 0;
+    const busy = this.#unfinished.length > 0 || this.#mayAccept();
     const ready = this.poller.wait(busy ? 0 : TURN_MS);
     if (this.#columns.isEvicted(this.column)) return false;
     this.#tellTime();
     if (ready > 0) this.poller.dispatch(ready);
-    if (busy) this.#goOn();
+    if (this.#unfinished.length > 0) this.#goOn();
     if (this.#acceptLater.length > 0) this.#acceptAgain();
     this.timers.run(this.nowMs);
     if (this.#roomMayBe || ready <= 0) this.#serveQueues();
@@ -159,7 +160,7 @@ export class DataPlane {
   }
 
   #listen(fd: number, service: ServiceRuntime): Listener {
-    const listener = new Listener(this, fd, service);
+    const listener = new Listener(this, fd, service, (connection) => this.#began(connection));
     this.poller.add(fd, READABLE, listener);
     return listener;
   }
@@ -172,23 +173,12 @@ export class DataPlane {
 
   // Connections
 
-  nextConnection(): number {
-    return this.journal.nextConnection();
-  }
-
-  /** A connection was accepted. */
-  began(connection: Connection): void {
+  #began(connection: Connection): void {
     this.connections++;
     this.#open.set(connection.number, connection);
   }
 
-  /** It has reached its server. */
-  opened(connection: Connection): void {
-    this.journal.opened(connection);
-  }
-
-  /** It is over. */
-  ended(connection: Connection, end: number): void {
+  ended(connection: Journaled, end: number): void {
     this.connections--;
     this.#open.delete(connection.number);
     this.journal.ended(connection, end, this.nowMs);
@@ -201,8 +191,7 @@ export class DataPlane {
 
   // What goes on in the next turn
 
-  /** The connection has more to move than one turn allows. */
-  unfinished(connection: Connection): void {
+  unfinished(connection: Unfinished): void {
     this.#unfinished.push(connection);
   }
 
@@ -212,9 +201,13 @@ export class DataPlane {
     for (const connection of unfinished) connection.goOn();
   }
 
-  /** The listener has more to accept than one turn allows, or no descriptors. */
-  acceptLater(listener: Listener): void {
+  acceptLater(listener: Accepting): void {
     this.#acceptLater.push(listener);
+  }
+
+  #mayAccept(): boolean {
+    for (const { restUntilMs } of this.#acceptLater) if (restUntilMs <= this.nowMs) return true;
+    return false;
   }
 
   #acceptAgain(): void {
@@ -229,7 +222,6 @@ export class DataPlane {
 
   // Queues
 
-  /** The queue of a pool in this worker. */
   queueOf(pool: PoolRuntime): PoolQueue {
     let queue = this.#queues.get(pool.plan.id);
     if (queue === undefined) {
@@ -239,7 +231,6 @@ export class DataPlane {
     return queue;
   }
 
-  /** A connection to a server of this pool is over: whoever has waited longest, in whichever worker, may have its place. */
   roomMayBe(pool: PoolRuntime): void {
     const column = pool.view.longestWaiting();
     if (column < 0) return;
@@ -265,7 +256,6 @@ export class DataPlane {
 
   // Sources
 
-  /** Counts a connection against its source. @returns a slot of the source table, or why not. */
   admitSource(service: ServiceRuntime, client: Client): number {
     const { limits, name } = service.plan;
     this.#fingerprinter.of(saltOf(name), SOURCE_KIND, client.source, 0, 16, this.#sourceKey);
@@ -278,7 +268,6 @@ export class DataPlane {
     );
   }
 
-  /** The refusal that a slot below zero means. */
   sourceRefusal(slot: number): number {
     return slot === REFUSED_CONNECTIONS ? RefusalCode["limit-source"] : RefusalCode["limit-rate"];
   }

@@ -1,10 +1,30 @@
 /** What control is told of connections: records in this worker's ring, for the access log and the session directory. */
 import { localPort } from "../../os/socket.ts";
+import type { Client } from "../client.ts";
+import type { Decision } from "../decide.ts";
 import type { MemoryLayout } from "../shared/layout.ts";
 import { ConnectionIds, ConnectionRecord, RecordKind, writeRecord } from "../shared/record.ts";
 import { RingWriter } from "../shared/ring.ts";
 import type { ServerId } from "../shared/scoreboard.ts";
-import type { Connection } from "./connection.ts";
+
+/** A connection as it is written down. Times in milliseconds, -1 for what has not happened. */
+export interface Journaled {
+  readonly number: number;
+  readonly service: { readonly plan: { readonly id: number } };
+  readonly client: Client;
+  readonly decision: Decision;
+  readonly serverFd: number;
+  readonly toServer: { readonly bytes: number };
+  readonly toClient: { readonly bytes: number };
+  readonly attempts: number;
+  readonly acceptedMs: number;
+  readonly startedMs: number;
+  readonly queueMs: number;
+  readonly connectMs: number;
+  readonly firstByteMs: number;
+  /** The balancer's own port towards the server; 0 until it was asked for. */
+  outboundPort: number;
+}
 
 export class Journal {
   readonly #ring: RingWriter;
@@ -25,14 +45,14 @@ export class Journal {
   }
 
   /** A user has reached a server. */
-  opened(connection: Connection): void {
+  opened(connection: Journaled): void {
     if (connection.client.userLength === 0) return;
     connection.outboundPort = localPort(connection.serverFd);
     this.#write(connection, RecordKind.OPENED, 0, 0);
   }
 
   /** A connection is over; its sockets are still open. */
-  ended(connection: Connection, end: number, nowMs: number): void {
+  ended(connection: Journaled, end: number, nowMs: number): void {
     if (!this.everyEnd && connection.client.userLength === 0) return;
     if (connection.outboundPort === 0 && connection.serverFd >= 0) {
       connection.outboundPort = localPort(connection.serverFd);
@@ -40,7 +60,7 @@ export class Journal {
     this.#write(connection, RecordKind.ENDED, end, nowMs - connection.acceptedMs);
   }
 
-  #write(connection: Connection, kind: number, end: number, durationMs: number): void {
+  #write(connection: Journaled, kind: number, end: number, durationMs: number): void {
     const { client, decision } = connection;
     const record = this.#record;
     record.kind = kind;

@@ -5,7 +5,7 @@ import { abort, accept, readSocketAddress, SOCKADDR_BYTES } from "../../os/socke
 import { ServiceCounter } from "../shared/scoreboard.ts";
 import { EndCode, RefusalCode } from "../shared/words.ts";
 import { Connection } from "./connection.ts";
-import type { DataPlane } from "./data-plane.ts";
+import type { WorkerContext } from "./context.ts";
 import type { ServiceRuntime } from "./service.ts";
 
 /** Accepted in one turn of the loop, so that established connections are served as well. */
@@ -18,10 +18,12 @@ export class Listener implements Pollable {
   service: ServiceRuntime;
   /** Not before this: there were no descriptors. */
   restUntilMs = 0;
-  readonly #plane: DataPlane;
+  readonly #plane: WorkerContext;
+  readonly #onAccepted: (connection: Connection) => void;
   readonly #peer = new Uint8Array(SOCKADDR_BYTES);
 
-  constructor(plane: DataPlane, fd: number, service: ServiceRuntime) {
+  constructor(plane: WorkerContext, fd: number, service: ServiceRuntime, onAccepted: (connection: Connection) => void) {
+    this.#onAccepted = onAccepted;
     this.#plane = plane;
     this.fd = fd;
     this.service = service;
@@ -59,7 +61,7 @@ export class Listener implements Pollable {
     service.view.count(ServiceCounter.TOTAL, 1);
     const connection = new Connection(plane, service, fd);
     connection.client.sourcePort = readSocketAddress(this.#peer, connection.client.source);
-    plane.began(connection);
+    this.#onAccepted(connection);
     connection.begin(service.plan.acceptProxy && service.trusts(connection.client.source));
   }
 }

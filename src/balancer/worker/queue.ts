@@ -1,10 +1,17 @@
 /** Clients of one pool that wait in this worker until a server has room, in the order of their tickets. */
 import type { PoolView } from "../shared/scoreboard.ts";
-import type { Connection } from "./connection.ts";
+
+/** Somebody who waits. */
+export interface Waiting {
+  /** Place in the queue of all workers; 0: none. */
+  ticket: number;
+  /** There may be room now. @returns whether it no longer waits; it has taken itself out of the queue then. */
+  tryAgain(): boolean;
+}
 
 export class PoolQueue {
   readonly #pool: PoolView;
-  readonly #waiting: Connection[] = [];
+  readonly #waiting: Waiting[] = [];
 
   constructor(pool: PoolView) {
     this.#pool = pool;
@@ -15,14 +22,14 @@ export class PoolQueue {
   }
 
   /** Puts a connection at the end. The bound is the caller's. */
-  add(connection: Connection): void {
+  add(connection: Waiting): void {
     connection.ticket = this.#pool.takeTicket();
     this.#waiting.push(connection);
     this.#publish();
   }
 
   /** Takes a connection out, wherever it stands. */
-  remove(connection: Connection): void {
+  remove(connection: Waiting): void {
     const at = this.#waiting.indexOf(connection);
     if (at < 0) return;
     this.#waiting.splice(at, 1);

@@ -9,7 +9,6 @@ import type { PoolRuntime } from "../decide.ts";
 import type { RoutePlan, ServicePlan } from "../plan.ts";
 import type { ServerId, ServiceView } from "../shared/scoreboard.ts";
 import { EndCode } from "../shared/words.ts";
-import type { Connection } from "./connection.ts";
 import { type Greeting, proxyEnvelope, rdpRequest } from "./greetings.ts";
 
 /** Where a client may go. `server` 0: not pinned. */
@@ -69,11 +68,10 @@ export class ServiceRuntime {
   }
 
   /** What the server gets first: a PROXY header if its pool wants one, then what the client has sent already. */
-  firstBytes(connection: Connection, clientFd: number, early: Uint8Array, from: number): Uint8Array {
-    const { sendProxy } = connection.decision.pool!.plan;
+  firstBytes(pool: PoolRuntime, client: Client, clientFd: number, early: Uint8Array, from: number): Uint8Array {
+    const { sendProxy } = pool.plan;
     const rest = from === 0 ? early : early.subarray(from);
     if (sendProxy === "off") return rest;
-    const { client } = connection;
     const port = localAddress(clientFd, this.#dialled);
     const write = sendProxy === "v1" ? writeProxyV1 : writeProxyV2;
     const length = write(this.#header, 0, client.source, client.sourcePort, this.#dialled, port);

@@ -1,0 +1,53 @@
+/** What a connection and a listener need of their worker; DataPlane is it. */
+import type { Poller } from "../../os/poller.ts";
+import type { TokenKey } from "../../protocols/rdp/token.ts";
+import type { Client } from "../client.ts";
+import type { PoolRuntime } from "../pool-runtime.ts";
+import type { Ledger } from "../shared/ledger.ts";
+import type { SourceTable } from "../shared/sources.ts";
+import type { Journal, Journaled } from "./journal.ts";
+import type { PoolQueue } from "./queue.ts";
+import type { RelayTools } from "./relay.ts";
+import type { ServiceRuntime } from "./service.ts";
+import type { Timers } from "./timers.ts";
+
+/** Goes on in the next turn of the loop. */
+export interface Unfinished {
+  goOn(): void;
+}
+
+/** Accepts again in a later turn, once `restUntilMs` has passed. */
+export interface Accepting {
+  readonly fd: number;
+  readonly restUntilMs: number;
+  onReady(): void;
+}
+
+export interface WorkerContext {
+  readonly column: number;
+  readonly poller: Poller;
+  readonly timers: Timers;
+  readonly tools: RelayTools;
+  readonly ledger: Ledger;
+  readonly sources: SourceTable;
+  readonly journal: Journal;
+  readonly tokenKeys: readonly TokenKey[];
+  /** This turn's time: monotonic, unix milliseconds, unix seconds. */
+  readonly nowMs: number;
+  readonly unixMs: number;
+  readonly nowSec: number;
+  /** A connection is over; its sockets are still open. */
+  ended(connection: Journaled, end: number): void;
+  /** It has more to move than one turn allows. */
+  unfinished(connection: Unfinished): void;
+  /** The listener has more to accept than one turn allows, or no descriptors. */
+  acceptLater(listener: Accepting): void;
+  /** The queue of a pool in this worker. */
+  queueOf(pool: PoolRuntime): PoolQueue;
+  /** A place at a server of this pool is free: whoever has waited longest, in whichever worker, may have it. */
+  roomMayBe(pool: PoolRuntime): void;
+  /** Counts a connection against its source. @returns a slot of the source table, or why not. */
+  admitSource(service: ServiceRuntime, client: Client): number;
+  /** The refusal that a slot below zero means. */
+  sourceRefusal(slot: number): number;
+}

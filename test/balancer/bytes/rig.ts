@@ -1,0 +1,260 @@
+/** Processes of the bytes and takeover tests: a balancer and its successors over one data folder, and the load around them. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ApiClient, socketIn } from "../../../src/api/client.ts";
+import type { StatusReport } from "../../../src/balancer/control/balancer.ts";
+import { EventLog } from "../../lab/session-log.ts";
+import type { LoadReport } from "./load.ts";
+
+const COMMAND = join(import.meta.dir, "../../../bin/holdfast");
+const LOAD = join(import.meta.dir, "load.ts");
+/** Whatever a test waits for happens within this time, or never. */
+const WITHIN_MS = 20_000;
+const STOP_WITHIN_MS = 5_000;
+/** Nothing tells when a figure changes: it is asked for again after this long. */
+const BETWEEN_LOOKS_MS = 20;
+
+/** One line of a balancer's log, as far as tests read it. `event` is always there. */
+export interface LogLine {
+  readonly event: string;
+  readonly msg?: string;
+  readonly pid?: number;
+  readonly client?: string;
+  readonly server?: string;
+  readonly recognisedBy?: string;
+  readonly end?: string;
+}
+
+/** A program whose output is read line by line, ended by the kernel if the test itself dies. */
+class Program {
+  readonly process: Bun.Subprocess<"pipe", "pipe", "pipe">;
+  readonly exited: Promise<number>;
+  readonly #said: string[] = [];
+
+  constructor(command: readonly string[], onLine: (line: string) => void) {
+    this.process = Bun.spawn(["setpriv", "--pdeathsig", "KILL", "--", ...command], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "pipe",
+      env: { ...process.env, HOLDFAST_REHEARSE: "1" },
+    });
+    const readings = [this.process.stdout, this.process.stderr].map((stream) => this.#read(stream, onLine));
+    this.exited = this.process.exited.then(async (code) => {
+      await Promise.all(readings);
+      return code;
+    });
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<void> {
+    const decoder = new TextDecoder();
+    let rest = "";
+    for await (const bytes of stream) {
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) {
+        if (!line.startsWith("{")) this.#said.push(line);
+        onLine(line);
+      }
+    }
+  }
+
+  /** What it wrote that is no line of its log. */
+  get said(): string {
+    return this.#said.join("\n");
+  }
+
+  async end(): Promise<void> {
+    this.process.kill("SIGTERM");
+    const deadline = setTimeout(() => this.process.kill("SIGKILL"), STOP_WITHIN_MS);
+    await this.exited;
+    clearTimeout(deadline);
+  }
+}
+
+/** One `holdfast up`: its supervisor, and the process that serves. */
+export class Up {
+  readonly log = new EventLog<LogLine>();
+  /** The one that serves, once it is ready. */
+  pid = 0;
+  readonly #program: Program;
+
+  constructor(args: readonly string[]) {
+    this.#program = new Program([COMMAND, "up", ...args], (line) => this.#hear(line));
+  }
+
+  #hear(line: string): void {
+    if (!line.startsWith("{")) return;
+    const read = JSON.parse(line) as LogLine;
+    if (read.event === "balancer.ready") this.pid = read.pid!;
+    if (typeof read.event === "string") this.log.add(read);
+  }
+
+  /** Resolves when it serves; rejects when it ends before. */
+  async ready(): Promise<this> {
+    const ready = this.heard("balancer.ready");
+    ready.catch(() => {});
+    await Promise.race([
+      ready,
+      this.exited.then((code) => {
+        throw new Error(`holdfast up ended with ${code}: ${this.said}`);
+      }),
+    ]);
+    return this;
+  }
+
+  heard(event: string, wanted: (line: LogLine) => boolean = () => true): Promise<LogLine> {
+    return this.log.waitFor(event, (line) => line.event === event && wanted(line), WITHIN_MS);
+  }
+
+  /** Exit code of the supervisor. */
+  get exited(): Promise<number> {
+    return this.#program.exited;
+  }
+
+  /** The supervisor's. */
+  get supervisor(): number {
+    return this.#program.process.pid;
+  }
+
+  get said(): string {
+    return this.#program.said;
+  }
+
+  end(): Promise<void> {
+    return this.#program.end();
+  }
+}
+
+/** Balancers that follow one another on one data folder. */
+export class Lineage {
+  readonly folder = mkdtempSync(join(tmpdir(), "holdfast-bytes-"));
+  readonly data = join(this.folder, "data");
+  readonly file = join(this.folder, "holdfast.yaml");
+  readonly api = new ApiClient(socketIn(this.data));
+  readonly #all: Up[] = [];
+
+  /** The file that the next reload or process reads. */
+  write(yaml: string): void {
+    writeFileSync(this.file, yaml);
+  }
+
+  /** Starts one more, and does not wait for it. */
+  begin(...more: string[]): Up {
+    const up = new Up(["-c", this.file, "--data", this.data, ...more]);
+    this.#all.push(up);
+    return up;
+  }
+
+  up(): Promise<Up> {
+    return this.begin().ready();
+  }
+
+  takeOver(): Promise<Up> {
+    return this.begin("--takeover").ready();
+  }
+
+  status(): Promise<StatusReport> {
+    return this.api.status();
+  }
+
+  async port(service: string, address = 0): Promise<number> {
+    const { services } = await this.status();
+    const listen = services.find(({ name }) => name === service)!.listen[address]!;
+    return Number(listen.slice(listen.lastIndexOf(":") + 1));
+  }
+
+  /** Runs another command (`drain`, `reload`, `sessions`) on this data folder. */
+  async command(...args: string[]): Promise<{ code: number; out: string }> {
+    const process = Bun.spawn([COMMAND, ...args, "--data", this.data], { stdout: "pipe", stderr: "pipe" });
+    const [out, err, code] = await Promise.all([
+      new Response(process.stdout).text(),
+      new Response(process.stderr).text(),
+      process.exited,
+    ]);
+    return { code, out: out + err };
+  }
+
+  /** Ends all that still run and removes the folder. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#all.map((up) => up.end()));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+type LoadLine = { ports: number[]; talk: number } | { held: number } | { report: LoadReport };
+
+/** The load's process. */
+export class LoadProcess {
+  readonly #lines = new EventLog<LoadLine>();
+  readonly #program: Program;
+  #read = 0;
+
+  constructor(seed: number, largest: number) {
+    const bun = process.execPath;
+    this.#program = new Program([bun, LOAD, String(seed), String(largest)], (line) => {
+      if (line.startsWith("{")) this.#lines.add(JSON.parse(line) as LoadLine);
+    });
+  }
+
+  tell(command: string): void {
+    this.#program.process.stdin.write(`${command}\n`);
+    void this.#program.process.stdin.flush();
+  }
+
+  async #answer<K extends string>(key: K, limitMs: number): Promise<Extract<LoadLine, Record<K, unknown>>> {
+    const gone = this.#program.exited.then((code) => {
+      throw new Error(`the load ended with ${code}: ${this.#program.said}`);
+    });
+    gone.catch(() => {});
+    const line = await Promise.race([this.#lines.waitFor(key, (said) => key in said, limitMs, this.#read), gone]);
+    this.#read = this.#lines.events.indexOf(line) + 1;
+    return line as Extract<LoadLine, Record<K, unknown>>;
+  }
+
+  /** Where its servers listen. */
+  listening(): Promise<{ ports: number[]; talk: number }> {
+    return this.#answer("ports", WITHIN_MS);
+  }
+
+  /** Opens connections that do not end before "release"; resolves when all have begun. */
+  async hold(count: number): Promise<number> {
+    this.tell(`hold ${count}`);
+    return (await this.#answer("held", WITHIN_MS)).held;
+  }
+
+  /** No more connections; resolves when all are over. */
+  async stop(): Promise<LoadReport> {
+    this.tell("stop");
+    const answer = this.#answer("report", 2 * WITHIN_MS);
+    return (await answer).report;
+  }
+
+  end(): Promise<void> {
+    return this.#program.end();
+  }
+}
+
+/** Asks again and again; resolves with the first answer that is neither false nor undefined. Rejects after `limitMs`. */
+export async function until<T>(
+  what: string,
+  look: () => T | false | undefined | Promise<T | false | undefined>,
+  limitMs = WITHIN_MS,
+): Promise<T> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    const seen = await look();
+    if (seen !== false && seen !== undefined) return seen;
+    if (performance.now() > deadline) throw new Error(`waited ${limitMs} ms for ${what}`);
+    await Bun.sleep(BETWEEN_LOOKS_MS);
+  }
+}
+
+/** Is there a process of this id that has not ended? */
+export function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

@@ -1,6 +1,7 @@
 /** A server that deciding may choose: what the file says of it and its words in the scoreboard. */
 import type { ServerPlan } from "./plan.ts";
-import type { ServerId, ServerView } from "./shared/scoreboard.ts";
+import type { ServerId } from "./shared/server-id.ts";
+import type { ServerView } from "./shared/server-view.ts";
 
 export class Candidate {
   readonly plan: ServerPlan;

@@ -9,7 +9,7 @@ import type { PickRequest } from "./algorithms/algorithm.ts";
 import type { Candidate, TriedSet } from "./candidate.ts";
 import { type Client, newClient } from "./client.ts";
 import type { PoolRuntime, Tier } from "./pool-runtime.ts";
-import type { ServerId } from "./shared/scoreboard.ts";
+import type { ServerId } from "./shared/server-id.ts";
 import { Reason, Recognised, ReturnCode, ServerState } from "./shared/words.ts";
 
 export { PoolRuntime } from "./pool-runtime.ts";

@@ -4,7 +4,7 @@
  */
 import type { Cidr } from "../protocols/address.ts";
 import type { TokenKey } from "../protocols/rdp/token.ts";
-import type { ServerId } from "./shared/scoreboard.ts";
+import type { ServerId } from "./shared/server-id.ts";
 
 export type PersistenceKind = "token" | "user" | "source";
 

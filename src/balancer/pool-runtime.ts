@@ -8,7 +8,9 @@ import { persistenceNamed } from "./persistence/index.ts";
 import type { Recogniser } from "./persistence/persistence.ts";
 import type { PoolPlan } from "./plan.ts";
 import { type Fingerprinter, saltOf } from "./shared/fingerprint.ts";
-import type { PoolView, Scoreboard, ServerId } from "./shared/scoreboard.ts";
+import type { PoolView } from "./shared/pool-view.ts";
+import type { Scoreboard } from "./shared/scoreboard.ts";
+import type { ServerId } from "./shared/server-id.ts";
 import type { StickyTable } from "./shared/sticky.ts";
 
 /** Masks for algorithms by source in a pool without persistence; the schema has the same defaults. */

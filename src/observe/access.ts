@@ -6,7 +6,7 @@
  */
 import { Fingerprinter } from "../balancer/shared/fingerprint.ts";
 import { type ConnectionRecord, connectionIdText } from "../balancer/shared/record.ts";
-import type { ServerId } from "../balancer/shared/scoreboard.ts";
+import type { ServerId } from "../balancer/shared/server-id.ts";
 import { ENDS, REASONS, RECOGNISED_BY } from "../balancer/shared/words.ts";
 import { formatEndpoint } from "../protocols/address.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { ConnectionRecord } from "../../src/balancer/shared/record.ts";
-import type { ServerId } from "../../src/balancer/shared/scoreboard.ts";
+import type { ServerId } from "../../src/balancer/shared/server-id.ts";
 import { ENDS, EndCode, Reason, Recognised } from "../../src/balancer/shared/words.ts";
 import { AccessLog } from "../../src/observe/access.ts";
 import { parseAddress } from "../../src/protocols/address.ts";

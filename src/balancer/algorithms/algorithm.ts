@@ -8,7 +8,7 @@ import type { AlgorithmName } from "../../config/choices.ts";
 import type { Candidate, TriedSet } from "../candidate.ts";
 import type { Client } from "../client.ts";
 import type { SourceMask } from "../masked-source.ts";
-import type { PoolView } from "../shared/scoreboard.ts";
+import type { PoolView } from "../shared/pool-view.ts";
 
 export interface Algorithm {
   /** As the YAML has it. */

@@ -1,6 +1,6 @@
 /** The comparison behind every "least": cost for each unit of weight, and whose turn it is among equals. */
 import type { Candidate } from "../candidate.ts";
-import type { PoolView } from "../shared/scoreboard.ts";
+import type { PoolView } from "../shared/pool-view.ts";
 import { takeTurn } from "./turn.ts";
 
 /**

@@ -3,7 +3,7 @@
  * on every worker and balancer that has the same file, without memory, and a server's leaving moves few other keys.
  */
 import type { Candidate, TriedSet } from "../candidate.ts";
-import { WEIGHT_UNIT } from "../shared/scoreboard.ts";
+import { WEIGHT_UNIT } from "../shared/server-view.ts";
 import { type PickRequest, usableWeight } from "./algorithm.ts";
 import { hashBytes, mix } from "./hashing.ts";
 

@@ -1,6 +1,6 @@
 /** The pool's round, by stride scheduling: all workers share its turn, so that they go on where another left off. */
 import type { Candidate, TriedSet } from "../candidate.ts";
-import type { PoolView } from "../shared/scoreboard.ts";
+import type { PoolView } from "../shared/pool-view.ts";
 import { type PickRequest, usableWeight } from "./algorithm.ts";
 
 /**

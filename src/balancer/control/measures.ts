@@ -1,5 +1,5 @@
 /** Reads a pool's time histograms out of the scoreboard. */
-import type { PoolView } from "../shared/scoreboard.ts";
+import type { PoolView } from "../shared/pool-view.ts";
 import { HISTOGRAM_SECONDS } from "../shared/words.ts";
 import type { Histogram } from "./balancer.ts";
 

@@ -14,7 +14,7 @@
  *   7. an agent's load of 99 or more      known clients
  *   8. none of these                      everybody
  */
-import { OVERLOAD, type ServerView, WEIGHT_UNIT } from "../shared/scoreboard.ts";
+import { OVERLOAD, type ServerView, WEIGHT_UNIT } from "../shared/server-view.ts";
 import { ServerState } from "../shared/words.ts";
 import type { AgentReading } from "./agents/reading.ts";
 import type { AdministrativeState } from "./balancer.ts";

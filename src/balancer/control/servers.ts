@@ -1,7 +1,8 @@
 /** All servers as control sees them: their checks, agents and administrative states, summed up in the scoreboard. */
 import type { Config, Pool, Server } from "../../config/schema.ts";
 import type { Timing } from "../../deadlines/timing.ts";
-import type { Scoreboard, ServerView } from "../shared/scoreboard.ts";
+import type { Scoreboard } from "../shared/scoreboard.ts";
+import type { ServerView } from "../shared/server-view.ts";
 import type { Administrative } from "./administrative.ts";
 import { type AgentReport, Agents, type AgentTarget } from "./agents/agents.ts";
 import type { AdministrativeState } from "./balancer.ts";

@@ -4,7 +4,8 @@
  */
 import { HoldfastError } from "../../errors.ts";
 import { MAX_POOLS, MAX_SERVERS, MAX_SERVICES } from "../shared/layout.ts";
-import { type Scoreboard, type ServerId, slotOf } from "../shared/scoreboard.ts";
+import type { Scoreboard } from "../shared/scoreboard.ts";
+import { type ServerId, slotOf } from "../shared/server-id.ts";
 
 /** The names as a process that takes over needs them. */
 export interface SlotNames {

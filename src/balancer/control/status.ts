@@ -1,7 +1,10 @@
 /** What `holdfast status` shows, put together from the scoreboard and what control knows. */
 import type { Config, Pool, Server, Service } from "../../config/schema.ts";
 import { VERSION } from "../../version.ts";
-import { PoolCounter, type Scoreboard, ServerCounter, ServiceCounter } from "../shared/scoreboard.ts";
+import { PoolCounter } from "../shared/pool-view.ts";
+import type { Scoreboard } from "../shared/scoreboard.ts";
+import { ServerCounter } from "../shared/server-view.ts";
+import { ServiceCounter } from "../shared/service-view.ts";
 import type { StickyTable } from "../shared/sticky.ts";
 import { ENDS, RECOGNISED_BY, REFUSALS, RETURNS, ServerState } from "../shared/words.ts";
 import type {

@@ -1,5 +1,5 @@
 /** The sticky table as one way of recognising sees it: its pool's clients only, under keys of one kind. */
-import type { ServerId } from "../shared/scoreboard.ts";
+import type { ServerId } from "../shared/server-id.ts";
 import { EXPIRED, FOUND, stickyHit } from "../shared/sticky.ts";
 import { Reason } from "../shared/words.ts";
 import type { PersistenceSetting } from "./persistence.ts";

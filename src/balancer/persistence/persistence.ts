@@ -9,7 +9,7 @@ import type { Client } from "../client.ts";
 import type { SourceMask } from "../masked-source.ts";
 import type { PersistenceKind } from "../plan.ts";
 import type { Fingerprinter } from "../shared/fingerprint.ts";
-import type { ServerId } from "../shared/scoreboard.ts";
+import type { ServerId } from "../shared/server-id.ts";
 import type { StickyTable } from "../shared/sticky.ts";
 
 export interface Persistence {

@@ -3,7 +3,7 @@
  * column's ring; neither side makes an object for each record.
  */
 import type { RingReader, RingWriter } from "./ring.ts";
-import type { ServerId } from "./scoreboard.ts";
+import type { ServerId } from "./server-id.ts";
 
 /** What happened. */
 export const RecordKind = { OPENED: 1, ENDED: 2 } as const;

@@ -18,7 +18,7 @@ import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { WAYS } from "./buckets.ts";
-import type { ServerId } from "./scoreboard.ts";
+import type { ServerId } from "./server-id.ts";
 import { type StickyHit, type StickyTable, stickyHit } from "./sticky.ts";
 
 const MAGIC = Buffer.from("HOLDSTKY", "latin1");

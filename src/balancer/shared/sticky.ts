@@ -7,7 +7,7 @@
  */
 import { BUCKET_WORDS, BucketTable, OWN_COUNTERS, READ_TRIES, WAYS } from "./buckets.ts";
 import type { MemoryLayout } from "./layout.ts";
-import type { ServerId } from "./scoreboard.ts";
+import type { ServerId } from "./server-id.ts";
 
 /** What `find` returns. */
 export const MISS = 0;

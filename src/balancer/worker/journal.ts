@@ -5,7 +5,7 @@ import type { Decision } from "../decide.ts";
 import type { MemoryLayout } from "../shared/layout.ts";
 import { ConnectionIds, ConnectionRecord, RecordKind, writeRecord } from "../shared/record.ts";
 import { RingWriter } from "../shared/ring.ts";
-import type { ServerId } from "../shared/scoreboard.ts";
+import type { ServerId } from "../shared/server-id.ts";
 
 /** A connection as it is written down. Times in milliseconds, -1 for what has not happened. */
 export interface Journaled {

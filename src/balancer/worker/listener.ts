@@ -2,7 +2,7 @@
 import { EAGAIN, EMFILE, ENFILE, errno } from "../../os/libc.ts";
 import type { Pollable } from "../../os/poller.ts";
 import { abort, accept, readSocketAddress, SOCKADDR_BYTES } from "../../os/socket.ts";
-import { ServiceCounter } from "../shared/scoreboard.ts";
+import { ServiceCounter } from "../shared/service-view.ts";
 import { EndCode, RefusalCode } from "../shared/words.ts";
 import { Connection } from "./connection.ts";
 import type { WorkerContext } from "./context.ts";

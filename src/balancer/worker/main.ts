@@ -1,6 +1,6 @@
 /** The thread of one worker: the loop, and control's mail between two turns. */
 import { parentPort, workerData } from "node:worker_threads";
-import { slotOf } from "../shared/scoreboard.ts";
+import { slotOf } from "../shared/server-id.ts";
 import type { Connection } from "./connection.ts";
 import { DataPlane, type WorkerBirth } from "./data-plane.ts";
 import type { EndSelector, FromWorker, OpenConnection, ToWorker } from "./messages.ts";

@@ -1,5 +1,5 @@
 /** Clients of one pool that wait in this worker until a server has room, in the order of their tickets. */
-import type { PoolView } from "../shared/scoreboard.ts";
+import type { PoolView } from "../shared/pool-view.ts";
 
 /** Somebody who waits. */
 export interface Waiting {

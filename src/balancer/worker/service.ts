@@ -7,7 +7,8 @@ import type { Candidate } from "../candidate.ts";
 import type { Client } from "../client.ts";
 import type { PoolRuntime } from "../decide.ts";
 import type { RoutePlan, ServicePlan } from "../plan.ts";
-import type { ServerId, ServiceView } from "../shared/scoreboard.ts";
+import type { ServerId } from "../shared/server-id.ts";
+import type { ServiceView } from "../shared/service-view.ts";
 import { EndCode } from "../shared/words.ts";
 import { type Greeting, proxyEnvelope, rdpRequest } from "./greetings.ts";
 

@@ -4,7 +4,7 @@ import type { PickRequest } from "../../../src/balancer/algorithms/algorithm.ts"
 import { ALGORITHMS } from "../../../src/balancer/algorithms/index.ts";
 import { type Candidate, NONE_TRIED, TriedSet } from "../../../src/balancer/candidate.ts";
 import type { PoolRuntime } from "../../../src/balancer/pool-runtime.ts";
-import { WEIGHT_UNIT } from "../../../src/balancer/shared/scoreboard.ts";
+import { WEIGHT_UNIT } from "../../../src/balancer/shared/server-view.ts";
 import { ServerState } from "../../../src/balancer/shared/words.ts";
 import { NOW, nthClient, Rig, serverOf } from "../rig.ts";
 

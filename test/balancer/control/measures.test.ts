@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { readHistogram } from "../../../src/balancer/control/measures.ts";
 import { memoryLayout } from "../../../src/balancer/shared/layout.ts";
-import { PoolCounter, Scoreboard } from "../../../src/balancer/shared/scoreboard.ts";
+import { PoolCounter } from "../../../src/balancer/shared/pool-view.ts";
+import { Scoreboard } from "../../../src/balancer/shared/scoreboard.ts";
 import { HISTOGRAM_SECONDS } from "../../../src/balancer/shared/words.ts";
 
 test("a histogram has what all workers observed", () => {

@@ -11,7 +11,7 @@ import {
   ServerCondition,
   spellDuration,
 } from "../../../src/balancer/control/server-states.ts";
-import { WEIGHT_UNIT } from "../../../src/balancer/shared/scoreboard.ts";
+import { WEIGHT_UNIT } from "../../../src/balancer/shared/server-view.ts";
 import { ServerState } from "../../../src/balancer/shared/words.ts";
 
 const SETTINGS = { weight: 100, limit: 40, rampMs: 0 };

@@ -100,24 +100,24 @@ export interface ClientOptions {
 
 /** A client of the balancer. */
 export class Client extends Peer {
-  /** Its own address and port, as the access log names it. */
-  readonly address: string;
+  /** Its own address and port, as the access log names it; empty when it was reset before it could be asked. */
+  address = "";
 
-  constructor(socket: Socket) {
-    super(socket);
-    const { localAddress = "", localPort } = socket;
-    this.address = localAddress.includes(":") ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`;
-  }
-
-  /** Resolves when the kernel has connected it; the balancer may still refuse it. */
+  /** Resolves when the kernel has connected it; the balancer may still refuse it, or have done so already. */
   static async connect(
     port: number,
     { host = "127.0.0.1", from, first = "hello" }: ClientOptions = {},
   ): Promise<Client> {
     const socket = connect({ host, port, allowHalfOpen: true, noDelay: true, ...(from && { localAddress: from }) });
-    await once(socket, "connect");
     const client = new Client(socket);
-    if (first.length > 0) client.send(first);
+    await once(socket, "connect").catch((error: NodeJS.ErrnoException) => {
+      // Connected and reset, before this process looked.
+      if (error.code !== "ECONNRESET") throw error;
+    });
+    const { localAddress, localPort } = socket;
+    if (localAddress)
+      client.address = `${localAddress.includes(":") ? `[${localAddress}]` : localAddress}:${localPort}`;
+    if (first.length > 0 && !socket.destroyed) client.send(first);
     return client;
   }
 

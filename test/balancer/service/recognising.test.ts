@@ -30,7 +30,7 @@ services:
 pools:
   rds: { algorithm: round-robin, persistence: { by: [token, user, source] }, servers: { one: ${one.address}, two: ${two.address} } }
   masked: { algorithm: round-robin, persistence: { by: source, mask: { ipv4: 24 } }, servers: { one: ${one.address}, two: ${two.address} } }
-  idle: { algorithm: round-robin, persistence: { by: user, idle: 2s }, servers: { one: ${one.address}, two: ${two.address} } }
+  idle: { algorithm: round-robin, persistence: { by: user, idle: 3s }, servers: { one: ${one.address}, two: ${two.address} } }
   lifetime: { algorithm: round-robin, persistence: { by: user, lifetime: 3s }, servers: { one: ${one.address}, two: ${two.address} } }
   six: { algorithm: round-robin, persistence: { by: token }, servers: { one: ${one.address}, six: ${six.address} } }
 `);

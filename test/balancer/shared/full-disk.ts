@@ -1,7 +1,7 @@
 /** A child of snapshot.test.ts on a file system of 64 KiB: one snapshot fits, the next does not. Prints what happened. */
 import { readdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { ServerId } from "../../../src/balancer/shared/scoreboard.ts";
+import type { ServerId } from "../../../src/balancer/shared/server-id.ts";
 import { readSnapshot, writeSnapshot } from "../../../src/balancer/shared/snapshot.ts";
 import { StickyTable } from "../../../src/balancer/shared/sticky.ts";
 import { keyOf, testMemory } from "./shared-memory.ts";

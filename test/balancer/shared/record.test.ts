@@ -11,7 +11,7 @@ import {
   writeRecord,
 } from "../../../src/balancer/shared/record.ts";
 import { RingReader, RingWriter } from "../../../src/balancer/shared/ring.ts";
-import type { ServerId } from "../../../src/balancer/shared/scoreboard.ts";
+import type { ServerId } from "../../../src/balancer/shared/server-id.ts";
 import { EndCode, Reason, Recognised, ReturnCode } from "../../../src/balancer/shared/words.ts";
 import { testMemory } from "./shared-memory.ts";
 

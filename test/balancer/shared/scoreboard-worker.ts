@@ -1,5 +1,6 @@
 /** A thread of scoreboard.test.ts: reserves and releases, and watches how many hold a place at once. */
-import { Scoreboard, type ServerId } from "../../../src/balancer/shared/scoreboard.ts";
+import { Scoreboard } from "../../../src/balancer/shared/scoreboard.ts";
+import type { ServerId } from "../../../src/balancer/shared/server-id.ts";
 import { mapped, randomFrom, type Share } from "./shared-memory.ts";
 
 declare const self: Worker;

@@ -1,14 +1,9 @@
 import { expect, test } from "bun:test";
-import {
-  PoolCounter,
-  Scoreboard,
-  ServerCounter,
-  type ServerId,
-  ServiceCounter,
-  serverId,
-  slotOf,
-  WEIGHT_UNIT,
-} from "../../../src/balancer/shared/scoreboard.ts";
+import { PoolCounter } from "../../../src/balancer/shared/pool-view.ts";
+import { Scoreboard } from "../../../src/balancer/shared/scoreboard.ts";
+import { type ServerId, serverId, slotOf } from "../../../src/balancer/shared/server-id.ts";
+import { ServerCounter, WEIGHT_UNIT } from "../../../src/balancer/shared/server-view.ts";
+import { ServiceCounter } from "../../../src/balancer/shared/service-view.ts";
 import { ServerState } from "../../../src/balancer/shared/words.ts";
 import type { ScoreboardAnswer, ScoreboardJob } from "./scoreboard-worker.ts";
 import { answerOf, startWorker, type TestMemory, testMemory } from "./shared-memory.ts";

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ServerId } from "../../../src/balancer/shared/scoreboard.ts";
+import type { ServerId } from "../../../src/balancer/shared/server-id.ts";
 import { readSnapshot, writeSnapshot } from "../../../src/balancer/shared/snapshot.ts";
 import { FOUND, MISS, StickyTable, stickyHit } from "../../../src/balancer/shared/sticky.ts";
 import { keyOf, randomFrom, testMemory } from "./shared-memory.ts";

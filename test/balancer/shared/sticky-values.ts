@@ -1,5 +1,5 @@
 /** Values that a torn entry would not have: all follow from the key and one of four variants. */
-import type { ServerId } from "../../../src/balancer/shared/scoreboard.ts";
+import type { ServerId } from "../../../src/balancer/shared/server-id.ts";
 import type { StickyHit } from "../../../src/balancer/shared/sticky.ts";
 
 /** Clients that threads fight for: more than a table of 1024 lines holds, so that entries are evicted all the time. */

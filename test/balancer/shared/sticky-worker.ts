@@ -1,5 +1,5 @@
 /** A thread of sticky-threads.test.ts: hammers the table, or dies in the middle of a write. */
-import type { ServerId } from "../../../src/balancer/shared/scoreboard.ts";
+import type { ServerId } from "../../../src/balancer/shared/server-id.ts";
 import { MISS, StickyTable, stickyHit } from "../../../src/balancer/shared/sticky.ts";
 import { keyOf, mapped, randomFrom, type Share } from "./shared-memory.ts";
 import { isWhole, KEYS, secOf, serverOf } from "./sticky-values.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { WAYS } from "../../../src/balancer/shared/buckets.ts";
-import type { ServerId } from "../../../src/balancer/shared/scoreboard.ts";
+import type { ServerId } from "../../../src/balancer/shared/server-id.ts";
 import { EXPIRED, FOUND, MISS, StickyFlag, StickyTable, stickyHit } from "../../../src/balancer/shared/sticky.ts";
 import { keyOf, randomFrom, type TestMemory, testMemory } from "./shared-memory.ts";
 

@@ -1,0 +1,77 @@
+/** A service in the scoreboard: its open connections and counters. */
+import { MAX_SERVICES, SERVICE_COLUMN_WORDS, SERVICE_COUNTERS } from "./layout.ts";
+import { type ColumnCount, sumCounters } from "./sums.ts";
+import { ENDS, REFUSALS } from "./words.ts";
+
+// Words of a service in a worker's column.
+export const SERVICE_OPEN = 0;
+
+/** A service's counters: positions in a worker's column. */
+export const ServiceCounter = {
+  TOTAL: 0,
+  BYTES_IN: 1,
+  BYTES_OUT: 2,
+  /** + position in RECOGNISED_BY */
+  RECOGNISED: 3,
+  /** + position in REFUSALS */
+  REFUSED: 8,
+  /** + position in ENDS */
+  ENDED: 8 + REFUSALS.length,
+} as const;
+if (ServiceCounter.ENDED + ENDS.length > SERVICE_COUNTERS) throw new Error("SERVICE_COUNTERS is too small");
+
+/** One service's words. */
+export class ServiceView {
+  readonly #board: ColumnCount;
+  readonly #columns: Int32Array;
+  readonly #counters: Float64Array;
+  readonly #slot: number;
+  readonly #mine: number;
+  readonly #mineCounters: number;
+
+  constructor(board: ColumnCount, columns: Int32Array, counters: Float64Array, slot: number, column: number) {
+    this.#board = board;
+    this.#columns = columns;
+    this.#counters = counters;
+    this.#slot = slot;
+    this.#mine = (column * MAX_SERVICES + slot) * SERVICE_COLUMN_WORDS;
+    this.#mineCounters = (column * MAX_SERVICES + slot) * SERVICE_COUNTERS;
+  }
+
+  /** Open connections of the service over all workers. Any. */
+  open(): number {
+    let total = 0;
+    const step = MAX_SERVICES * SERVICE_COLUMN_WORDS;
+    let at = this.#slot * SERVICE_COLUMN_WORDS + SERVICE_OPEN;
+    for (let left = this.#board.columnsInUse(); left > 0; left--, at += step) total += Atomics.load(this.#columns, at);
+    return total;
+  }
+
+  /** Worker: counts one connection if `limit` (0: none) allows it. */
+  reserve(limit: number): boolean {
+    Atomics.add(this.#columns, this.#mine + SERVICE_OPEN, 1);
+    if (limit === 0 || this.open() <= limit) return true;
+    Atomics.sub(this.#columns, this.#mine + SERVICE_OPEN, 1);
+    return false;
+  }
+
+  /** Worker: a reserved connection has ended. */
+  release(): void {
+    Atomics.sub(this.#columns, this.#mine + SERVICE_OPEN, 1);
+  }
+
+  /** Worker: adds to a counter of ServiceCounter. */
+  count(counter: number, by: number): void {
+    this.#counters[this.#mineCounters + counter]! += by;
+  }
+
+  /** A counter of ServiceCounter over all workers. Any. */
+  total(counter: number): number {
+    return sumCounters(
+      this.#counters,
+      MAX_SERVICES * SERVICE_COUNTERS,
+      this.#slot * SERVICE_COUNTERS + counter,
+      this.#board,
+    );
+  }
+}

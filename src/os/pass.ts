@@ -1,5 +1,6 @@
 /** Open descriptors from one process to another, over a unix socket (SCM_RIGHTS, unix(7)). */
 import { ptr } from "bun:ffi";
+import { rmSync } from "node:fs";
 import { errno, errnoName, sys } from "./libc.ts";
 import { unixSocketAddress } from "./socket.ts";
 
@@ -20,6 +21,7 @@ export interface Doormat {
   readonly path: string;
   /** Takes all that were sent; blocks, up to 5 s, for what is under way. Throws when they do not come. */
   receive(count: number): number[];
+  /** Nobody is waited for any more; the path is free again. */
   close(): void;
 }
 
@@ -53,6 +55,7 @@ export function openDoormat(path: string): Doormat {
     },
     close() {
       sys.close(listener);
+      rmSync(path, { force: true });
     },
   };
 }

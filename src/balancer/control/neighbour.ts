@@ -2,7 +2,7 @@
  * The other process that shares the memory: the one that was taken over from, as long as it has connections, or one that is
  * about to take over.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import type { Columns } from "../shared/columns.ts";
 import type { Ledger } from "../shared/ledger.ts";
 import type { Scoreboard } from "../shared/scoreboard.ts";
@@ -56,6 +56,7 @@ export class Neighbour {
 
   /** It is gone: what it still counted is subtracted. When it ended in order, there is nothing left. */
   cleanUp(): void {
+    rmSync(this.#socket, { force: true });
     const { board, columns, sticky, sources, ledger } = this.#context;
     for (const column of columns.ofProcess(this.pid)) {
       ledger.forEachOwned(column, (fd, source) => {

@@ -1,5 +1,5 @@
 /** Processes of the bytes and takeover tests: a balancer and its successors over one data folder, and the load around them. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ApiClient, socketIn } from "../../../src/api/client.ts";
@@ -112,13 +112,14 @@ export class Up {
     return this.#program.exited;
   }
 
-  /** The supervisor's. */
-  get supervisor(): number {
-    return this.#program.process.pid;
-  }
-
   get said(): string {
     return this.#program.said;
+  }
+
+  /** The process that serves, or is about to. */
+  child(): number {
+    const { pid } = this.#program.process;
+    return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim());
   }
 
   end(): Promise<void> {

@@ -178,7 +178,6 @@ describe("a takeover that fails before it is complete", () => {
       const old = await served(ports.tcp, "127.0.0.31");
       const more = `  taken: { listen: 127.0.0.1:${one.port}, pool: web }`;
       lineage.write(configuration({ weight: 7, more }));
-      // More often than there would be columns in the shared memory for their workers.
       for (let attempt = 0; attempt < 3; attempt++) {
         const failing = lineage.begin("--takeover");
         expect(await failing.exited).toBe(1);

@@ -449,13 +449,14 @@ export class Connection extends Timed implements Pollable {
     this.decision.server!.view.count(ServerCounter.BYTES_OUT, bytes);
   }
 
-  /** One way has ended and was passed on. @returns whether that was the end of the connection. */
+  /** One way has ended and everything is delivered. @returns whether that was the end of the connection. */
   #ended(way: Way, other: Way, end: number): boolean {
     if (other.passedOn) {
       this.close(this.#firstEnd);
       return true;
     }
     this.#firstEnd = end;
+    way.passOn();
     way.dispose(this.#plane.tools);
     this.#plane.timers.set(this, this.#plane.nowMs + this.service.plan.timeouts.halfClose);
     return false;

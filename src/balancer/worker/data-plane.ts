@@ -202,7 +202,8 @@ export class DataPlane implements WorkerContext {
   }
 
   acceptLater(listener: Accepting): void {
-    this.#acceptLater.push(listener);
+    // Without descriptors every client who connects brings it here again.
+    if (!this.#acceptLater.includes(listener)) this.#acceptLater.push(listener);
   }
 
   #mayAccept(): boolean {

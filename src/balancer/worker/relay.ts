@@ -32,7 +32,7 @@ const SPLICE_MOVE_NONBLOCK = 3;
 /** What a way came to when it was pumped. */
 export const WAITING = 0; // nothing more to do until the next event
 export const MORE = 1; // its share of this turn is used up
-export const ENDED = 2; // the source has ended and everything is delivered
+export const ENDED = 2; // the source has ended and everything is delivered; the sink is told by `passOn`
 export const SOURCE_FAILED = 3; // the source reset (or timed out); everything before is delivered
 
 /** What all ways of a worker share. */
@@ -89,7 +89,7 @@ export class Way {
     if (this.passedOn) return WAITING;
     for (let step = 0; step < STEPS; step++) {
       if (!this.#flush(tools)) return WAITING;
-      if (this.ended) return sourceReset ? SOURCE_FAILED : this.#passOn();
+      if (this.ended) return sourceReset ? SOURCE_FAILED : ENDED;
       if (!this.readable) return WAITING;
       const result = this.#fullReads >= FAT_AFTER && !this.sinkGone ? this.#splice(tools) : this.#copy(tools);
       if (result !== MORE) return result;
@@ -198,10 +198,10 @@ export class Way {
     return true;
   }
 
-  #passOn(): number {
+  /** Tells the sink of the end that ENDED has reported. Not needed where its socket is closed at once. */
+  passOn(): void {
     this.passedOn = true;
     if (!this.sinkGone) sys.shutdown(this.sink, SHUT_WR);
-    return ENDED;
   }
 
   #releasePipe(tools: RelayTools): void {

@@ -32,11 +32,12 @@ interface Ports {
   readonly extra: number;
 }
 
-/** The file of a round: other weights, a third server and a second listener that come and go, other limits. */
+/** The file of a round: other weights and limits, a third server and a second listener that come and go, workers. */
 function configuration(round: number, ports: Ports): string {
   const [a, b, c] = ports.servers;
   return `
 log: { access: ${round % 4 === 3} }
+workers: ${[2, 3, 1][round % 3]}
 services:
   main:
     listen: [127.0.0.1:${ports.main}${round % 2 === 0 ? `, 127.0.0.1:${ports.extra}` : ""}]

@@ -171,6 +171,24 @@ describe("a successor and the process before it", () => {
   );
 });
 
+test(
+  "a successor that crashes is started again while the connections of the process before live on",
+  async () => {
+    const old = await served(ports.tcp, "127.0.0.51");
+    const second = await lineage.takeOver();
+    const lost = await served(ports.tcp, "127.0.0.52");
+    const crashed = second.pid;
+    process.kill(crashed, "SIGKILL");
+    await lost.ended;
+    await until("another process to serve", () => second.pid !== crashed);
+    await visit(ports.tcp, { from: "127.0.0.53" });
+    await speak(old, "still here");
+    await old.leave();
+    expect(await first.exited).toBe(0);
+  },
+  SLOW_MS,
+);
+
 describe("a takeover that fails before it is complete", () => {
   test(
     "because a port is taken says so and leaves the running process as it was",

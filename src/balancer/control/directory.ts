@@ -43,12 +43,14 @@ export interface Sighting {
 export interface SessionDirectory {
   /** A user's connection has reached a server. */
   connected(sighting: Sighting): void;
-  /** That connection is over. */
-  disconnected(sighting: Sighting, bytesIn: number, bytesOut: number): void;
+  /** That connection is over, since `atMs` (unix milliseconds). */
+  disconnected(connection: string, atMs: number, bytesIn: number, bytesOut: number): void;
   /** Connections of which nobody will tell that they are over: whoever had them is gone. */
   lost(isLost: (connection: string) => boolean, atMs: number): void;
   /** All sessions, in a stable order: by user, then by id. */
   sessions(): readonly DirectorySession[];
+  /** How many sessions came through a service. O(sessions). */
+  countOf(service: string): number;
   /** Sessions of a server. */
   counts(pool: string, server: string): { connected: number; disconnected: number };
   /** Forgets disconnected sessions that `isForgotten` names. */
@@ -61,6 +63,10 @@ const MOST_SESSIONS = 200_000;
 /** In memory, fed by this balancer's own connections. */
 export class MemoryDirectory implements SessionDirectory {
   readonly #sessions = new Map<string, DirectorySession>();
+  /** Those that are disconnected, the one that was left longest ago first. */
+  readonly #left = new Map<string, DirectorySession>();
+  /** By the ids of their open connections. */
+  readonly #open = new Map<string, DirectorySession>();
   readonly #counts = new Map<string, { connected: number; disconnected: number }>();
   #sorted: DirectorySession[] | null = null;
 
@@ -70,7 +76,7 @@ export class MemoryDirectory implements SessionDirectory {
     if (known === undefined) {
       this.#makeRoom();
       const { connection, userMayBeCut: _, atMs, ...rest } = sighting;
-      this.#sessions.set(key, {
+      const session: DirectorySession = {
         ...rest,
         id: key,
         state: "connected",
@@ -79,12 +85,16 @@ export class MemoryDirectory implements SessionDirectory {
         connections: [connection],
         bytesIn: 0,
         bytesOut: 0,
-      });
+      };
+      this.#sessions.set(key, session);
+      this.#open.set(connection, session);
       this.#sorted = null;
       this.#count(sighting, "connected", 1);
       return;
     }
+    this.#open.set(sighting.connection, known);
     if (known.state === "disconnected") {
+      this.#left.delete(key);
       this.#count(known, "disconnected", -1);
       this.#count(known, "connected", 1);
     }
@@ -96,27 +106,36 @@ export class MemoryDirectory implements SessionDirectory {
     known.connections.push(sighting.connection);
   }
 
-  disconnected(sighting: Sighting, bytesIn: number, bytesOut: number): void {
-    const known = this.#sessions.get(keyOf(sighting));
-    if (known === undefined || !known.connections.includes(sighting.connection)) return;
-    known.bytesIn += bytesIn;
-    known.bytesOut += bytesOut;
-    this.#leave(known, (connection) => connection === sighting.connection, sighting.atMs);
+  disconnected(connection: string, atMs: number, bytesIn: number, bytesOut: number): void {
+    const session = this.#open.get(connection);
+    if (session === undefined) return;
+    session.bytesIn += bytesIn;
+    session.bytesOut += bytesOut;
+    this.#leave(session, (one) => one === connection, atMs);
   }
 
   lost(isLost: (connection: string) => boolean, atMs: number): void {
-    for (const session of this.#sessions.values()) {
+    for (const session of new Set(this.#open.values())) {
       if (session.connections.some(isLost)) this.#leave(session, isLost, atMs);
     }
   }
 
   #leave(session: DirectorySession, isOver: (connection: string) => boolean, atMs: number): void {
-    session.connections = session.connections.filter((connection) => !isOver(connection));
+    const over = session.connections.filter(isOver);
+    for (const connection of over) this.#open.delete(connection);
+    session.connections = session.connections.filter((connection) => !over.includes(connection));
     session.lastSeenMs = Math.max(session.lastSeenMs, atMs);
     if (session.connections.length > 0) return;
     session.state = "disconnected";
+    this.#left.set(session.id, session);
     this.#count(session, "connected", -1);
     this.#count(session, "disconnected", 1);
+  }
+
+  countOf(service: string): number {
+    let count = 0;
+    for (const session of this.#sessions.values()) if (session.service === service) count++;
+    return count;
   }
 
   sessions(): readonly DirectorySession[] {
@@ -129,9 +148,7 @@ export class MemoryDirectory implements SessionDirectory {
   }
 
   forget(isForgotten: (session: DirectorySession) => boolean): void {
-    for (const session of [...this.#sessions.values()]) {
-      if (session.state === "disconnected" && isForgotten(session)) this.#remove(session);
-    }
+    for (const session of [...this.#left.values()]) if (isForgotten(session)) this.#remove(session);
   }
 
   /** The sessions of an earlier process; their connections ended with it unless `connectionsLive`. */
@@ -139,7 +156,10 @@ export class MemoryDirectory implements SessionDirectory {
     for (const session of sessions) {
       if (this.#sessions.has(session.id)) continue;
       const state = connectionsLive ? session.state : "disconnected";
-      this.#sessions.set(session.id, { ...session, state, connections: connectionsLive ? session.connections : [] });
+      const restored = { ...session, state, connections: connectionsLive ? session.connections : [] };
+      this.#sessions.set(session.id, restored);
+      if (state === "disconnected") this.#left.set(session.id, restored);
+      for (const connection of restored.connections) this.#open.set(connection, restored);
       this.#count(session, state, 1);
     }
     this.#sorted = null;
@@ -147,18 +167,14 @@ export class MemoryDirectory implements SessionDirectory {
 
   #makeRoom(): void {
     if (this.#sessions.size < MOST_SESSIONS) return;
-    let oldest: DirectorySession | undefined;
-    for (const session of this.#sessions.values()) {
-      if (session.state === "disconnected" && session.lastSeenMs < (oldest?.lastSeenMs ?? Number.POSITIVE_INFINITY)) {
-        oldest = session;
-      }
-    }
-    const leaving = oldest ?? this.#sessions.values().next().value;
+    const leaving = this.#left.values().next().value ?? this.#sessions.values().next().value;
     if (leaving !== undefined) this.#remove(leaving);
   }
 
   #remove(session: DirectorySession): void {
     this.#sessions.delete(session.id);
+    this.#left.delete(session.id);
+    for (const connection of session.connections) this.#open.delete(connection);
     this.#count(session, session.state, -1);
     this.#sorted = null;
   }

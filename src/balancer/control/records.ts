@@ -6,7 +6,7 @@ import type { MemoryLayout } from "../shared/layout.ts";
 import { ConnectionRecord, connectionIdText, RecordKind, readRecord } from "../shared/record.ts";
 import { RingReader } from "../shared/ring.ts";
 import { RECOGNISED_BY } from "../shared/words.ts";
-import type { SessionDirectory } from "./directory.ts";
+import type { SessionDirectory, Sighting } from "./directory.ts";
 import type { Slots } from "./slots.ts";
 
 /** Makes the line of a connection that has ended. */
@@ -75,14 +75,18 @@ export class Records {
     const { accessLine, directory, sink } = this.#options;
     const ended = record.kind === RecordKind.ENDED;
     if (record.userLength > 0 && record.server !== 0) {
-      const sighting = this.#sighting(ended ? record.startedMs + record.durationMs : record.startedMs);
-      if (ended) directory.disconnected(sighting, record.bytesIn, record.bytesOut);
-      else directory.connected(sighting);
+      if (ended) this.#disconnected();
+      else directory.connected(this.#sighting());
     }
     if (ended && accessLine !== null) sink.write(accessLine.line(record));
   }
 
-  #sighting(atMs: number) {
+  #disconnected(): void {
+    const { idHigh, idLow, startedMs, durationMs, bytesIn, bytesOut } = this.#record;
+    this.#options.directory.disconnected(connectionIdText(idHigh, idLow), startedMs + durationMs, bytesIn, bytesOut);
+  }
+
+  #sighting(): Sighting {
     const record = this.#record;
     const { slots } = this.#options;
     const name = slots.nameOf(record.server) ?? "";
@@ -96,7 +100,7 @@ export class Records {
       server: name.slice(pool.length + 1),
       from: formatAddress(record.source),
       recognisedBy: RECOGNISED_BY[record.recognisedBy] ?? "new",
-      atMs,
+      atMs: record.startedMs,
     };
   }
 }

@@ -88,7 +88,7 @@ function serviceStatus(service: Service, pools: readonly PoolStatus[], context: 
     protocol: service.protocol,
     state: serviceState(mine.flatMap((pool) => pool.servers)),
     pools: names,
-    sessions: context.directory.sessions().filter((session) => session.service === service.name).length,
+    sessions: context.directory.countOf(service.name),
     open: view.open(),
     ...context.rates.of(service.name),
     total: view.total(ServiceCounter.TOTAL),

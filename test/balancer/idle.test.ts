@@ -14,7 +14,7 @@ const CONNECTIONS = 9_000;
 /** Opened and closed before measuring, so that what the first connections of all cost is not counted. */
 const WARM_UP = 500;
 const STEP_MS = 30_000;
-const END_MS = 10_000;
+const END_MS = 20_000;
 /** Nothing tells when a descriptor was closed: it is looked again after this long. */
 const BETWEEN_LOOKS_MS = 20;
 

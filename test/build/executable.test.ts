@@ -2,7 +2,7 @@
  * The single executable, on a machine that has nothing of the project: every process of it runs in a mount namespace in
  * which an empty folder lies over the checkout, node_modules included.
  */
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
@@ -16,8 +16,9 @@ import { freePort } from "../lab/ways.ts";
 const CHECKOUT = join(import.meta.dir, "../..");
 const HIDDEN = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', CHECKOUT];
 const BUILD_MS = 60_000;
-const EVENT_MS = 10_000;
-const END_MS = 10_000;
+const EVENT_MS = 20_000;
+const END_MS = 20_000;
+setDefaultTimeout(60_000);
 
 interface LogLine {
   readonly event: string;

@@ -489,11 +489,13 @@ export class RunningBalancer implements Balancer {
     const next = loaded.config;
     try {
       await this.#names.follow(next);
-      this.#servers.declare(next);
+      // What the file no longer has stays as it is: the workers still decide by it, and the rest may fail.
+      this.#servers.declare(next, true);
       this.#listeners.open(next.services);
       this.#listeners.listen();
     } catch (error) {
       this.#servers.declare(before);
+      await this.#names.follow(before);
       if (!(error instanceof HoldfastError)) throw error;
       return this.#reloadFailed(loaded.problems, error.message);
     }
@@ -503,6 +505,7 @@ export class RunningBalancer implements Balancer {
     this.#config = next;
     this.#generation = { number: this.#generation.number + 1, atMs: this.#options.timing.wallClock() };
     await this.#workers.adopt(this.#generation.number);
+    this.#servers.declare(next);
     this.#listeners.closeUnwanted();
     this.#options.log.setLevel(next.log.level);
     this.#records.setAccessLine(this.#accessLine(next));

@@ -65,7 +65,7 @@ export class Servers {
 
   /**
    * Makes the servers of this configuration known to the scoreboard. Before workers get a plan that names them.
-   * `shared`: another process still decides by the same scoreboard, so what this file does not have stays as it is.
+   * `shared`: others still decide by the file before, so what this one does not have stays as it is.
    */
   declare(config: Config, shared = false): void {
     const wanted = new Set<string>();

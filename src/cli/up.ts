@@ -23,10 +23,12 @@ export function upCommand(): Command {
     const config = readConfigFile(terminal, options.config);
     if (config === null) return Exit.UNUSABLE_FILE;
     const { run } = await import("../balancer/control/up.ts");
-    return run({
+    const code = await run({
       file: options.config,
       dataFolder: options.data ?? dataFolder(config.data, options.config, process.env),
       takeover: options.takeover === true,
     });
+    // Not when all is written: a reader of standard output that has stopped reading would keep it for ever.
+    process.exit(code);
   });
 }

@@ -59,7 +59,11 @@ export function openSink(file?: string): LogSink {
     },
     flush: () =>
       new Promise((resolve) => {
-        const timer = setTimeout(resolve, FLUSH_WITHIN_MS);
+        const timer = setTimeout(() => {
+          // What is not closed would be waited for, however long, when the process exits.
+          destination.destroy();
+          resolve();
+        }, FLUSH_WITHIN_MS);
         destination.once("close", () => {
           clearTimeout(timer);
           resolve();

@@ -3,6 +3,7 @@
  * when it ends in order. It opens nothing and reads nothing, so there is little that could crash it.
  */
 import { constants } from "node:os";
+import { openSink } from "../../observe/log.ts";
 import { ownCommand } from "../../program.ts";
 
 /** Ends that are meant: done, refused to start, a file that cannot be used, a second signal. */
@@ -21,6 +22,8 @@ export const SUPERVISED = "HOLDFAST_SUPERVISED";
  * `again` replaces the arguments after a crash (a takeover is not repeated).
  */
 export async function supervise(first: readonly string[], again: readonly string[]): Promise<number> {
+  // A reader that has gone, or does not read, keeps nobody from being started again.
+  const sink = openSink();
   let pause = FIRST_PAUSE_MS;
   let ending = false;
   let pid = 0;
@@ -50,7 +53,7 @@ export async function supervise(first: readonly string[], again: readonly string
       event: "process.restarted",
       msg: `the balancer ${what}; it starts again`,
     };
-    process.stdout.write(`${JSON.stringify(line)}\n`);
+    sink.write(`${JSON.stringify(line)}\n`);
     await Bun.sleep(pause);
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
   }

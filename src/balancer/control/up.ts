@@ -86,7 +86,7 @@ export async function serve(options: UpOptions): Promise<number> {
 /** The process around a balancer: its sockets, its signals, its end. */
 class UpProcess {
   readonly #balancer: RunningBalancer;
-  readonly #flush: () => void;
+  readonly #flush: () => Promise<void>;
   readonly #served: Served[] = [];
   /** Where it was reached before it was taken over. */
   #old: Served[] = [];
@@ -96,7 +96,7 @@ class UpProcess {
     this.#end = resolve;
   });
 
-  constructor(balancer: RunningBalancer, flush: () => void) {
+  constructor(balancer: RunningBalancer, flush: () => Promise<void>) {
     this.#balancer = balancer;
     this.#flush = flush;
   }
@@ -174,7 +174,7 @@ class UpProcess {
     const code = await this.#ended;
     for (const served of this.#served) await served.stop();
     await this.#balancer.stop();
-    this.#flush();
+    await this.#flush();
     return code;
   }
 }

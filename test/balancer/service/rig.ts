@@ -35,10 +35,10 @@ export interface LogLine {
 }
 
 export interface BalancerOptions {
-  /** Before the command: `["prlimit", "--nofile=300"]`. */
+  /** Before the command: `["prlimit", "--nofile=300"]`. FOLDER in its environment is this balancer's own folder. */
   readonly wrap?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Lines go here (a file of the configuration) and not to standard output: readiness is asked for. */
+  /** Nothing comes on standard output here: whether it serves is asked instead. */
   readonly isSilent?: boolean;
 }
 
@@ -48,7 +48,6 @@ export class Balancer {
   /** A folder of its own. The file is in it, and `data`. */
   readonly folder = mkdtempSync(join(tmpdir(), "holdfast-service-"));
   readonly data = join(this.folder, "data");
-  readonly api = new ApiClient(socketIn(this.data));
   readonly #options: BalancerOptions;
   #child: Child | undefined;
   #status: StatusReport | undefined;
@@ -82,8 +81,13 @@ export class Balancer {
   /** Starts it, the first time or again: with the same file and the same data. */
   async up(): Promise<void> {
     const from = this.log.events.length;
-    const command = [...(this.#options.wrap ?? []), COMMAND, "up", "-c", this.file, "--data", this.data];
-    const child = new Child(command, (line) => this.#read(line), { HOLDFAST_REHEARSE: "1", ...this.#options.env });
+    const wrap = this.#options.wrap ?? [];
+    const command = ["env", "-C", this.folder, ...wrap, COMMAND, "up", "-c", this.file, "--data", this.data];
+    const child = new Child(command, (line) => this.#read(line), {
+      HOLDFAST_REHEARSE: "1",
+      FOLDER: this.folder,
+      ...this.#options.env,
+    });
     this.#child = child;
     const gone = child.exited.then((code) => {
       throw new Error(`holdfast up ended with ${code}\n${child.output()}`);
@@ -94,6 +98,16 @@ export class Balancer {
       : this.heard("balancer.ready", () => true, from);
     await Promise.race([ready, gone]);
     await this.status();
+  }
+
+  /** Its admin socket, as it sees it: it may have a mount namespace of its own. */
+  get #socket(): string {
+    return `/proc/${this.pid}/root${socketIn(this.data)}`;
+  }
+
+  /** The admin API, as the command line uses it. */
+  get api(): ApiClient {
+    return new ApiClient(this.#socket);
   }
 
   /** The supervisor's process id. */
@@ -119,7 +133,12 @@ export class Balancer {
     if (!child) throw new Error("the balancer is not running");
     this.#child = undefined;
     child.signal("SIGTERM");
-    return child.ended(STOP_WITHIN_MS);
+    // Should it have to be killed, what it supervises would stay.
+    const pid = this.#status?.pid;
+    const orphan = setTimeout(() => pid && process.kill(pid, "SIGKILL"), STOP_WITHIN_MS + 500);
+    const code = await child.ended(STOP_WITHIN_MS);
+    clearTimeout(orphan);
+    return code;
   }
 
   /** Ends it at once and removes what it kept. */
@@ -176,12 +195,12 @@ export class Balancer {
 
   /** For rehearsals: a worker (0, 1, …) breaks on purpose. */
   async rehearse(how: "throw" | "hang", worker: number): Promise<void> {
-    await fetch(`http://holdfast/rehearse/${how}/${worker}`, { unix: socketIn(this.data), method: "POST" });
+    await fetch(`http://holdfast/rehearse/${how}/${worker}`, { unix: this.#socket, method: "POST" });
   }
 
   /** The metrics page, from the admin socket. */
   async metrics(): Promise<string> {
-    return (await fetch("http://holdfast/api/v1/metrics", { unix: socketIn(this.data) })).text();
+    return (await fetch("http://holdfast/api/v1/metrics", { unix: this.#socket })).text();
   }
 
   /** Sets a server's administrative state as the command line does. */

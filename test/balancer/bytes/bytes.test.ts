@@ -91,7 +91,7 @@ test(
     expect(report.failures).toEqual([]);
     expect(report).toMatchObject({ refused: 0, failed: 0 });
     expect(report.opened).toBeGreaterThan(ROUNDS * HELD);
-    expect(Object.keys(report.kinds)).toHaveLength(12);
+    expect(Object.keys(report.kinds)).toHaveLength(14);
     const open = async () => (await lineage.status()).services.every((service) => service.open === 0);
     await until("all counts to be back at none", open);
     const status = await lineage.status();

@@ -160,7 +160,8 @@ class Load implements Surroundings {
     if (batch <= this.#released) return;
     side.held = true;
     const bytes = Math.min(side.stream.bytes, this.#largest);
-    side.holdAt = Math.min(bytes, Math.max(8, Math.floor((bytes * this.#random()) / 2)));
+    const before = side.plan.trickles ? 0 : Math.floor((bytes * this.#random()) / 2);
+    side.holdAt = Math.min(bytes, Math.max(8, before));
   }
 
   // Servers
@@ -299,11 +300,8 @@ class Load implements Surroundings {
       case "release":
         this.#released = this.#batch;
         for (const { client, server } of this.#pairs.values()) {
-          for (const side of [client, server]) {
-            if (!side?.held) continue;
-            side.held = false;
-            this.later(side, 0);
-          }
+          client.release();
+          server?.release();
         }
         break;
       case "stop":

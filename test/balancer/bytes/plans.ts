@@ -6,6 +6,8 @@ export interface SidePlan {
   readonly bytes: number;
   /** Most that it hands to the kernel at once. */
   readonly piece: number;
+  /** It sends one piece in a turn of the loop, so that they are read one by one. */
+  readonly trickles: boolean;
   /** When it begins to send. */
   readonly begins: "at-once" | "after-end";
   /**
@@ -15,6 +17,8 @@ export interface SidePlan {
   readonly ends: "end" | "vanish" | "reset" | "stay";
   /** It reads only when everything is sent, and closes as soon as it has read something. */
   readonly leavesUnread: boolean;
+  /** Milliseconds before its first read. */
+  readonly lateMs: number;
   /** Milliseconds between two reads; 0: reads at once. */
   readonly restMs: number;
   /** Most that it reads at once. */
@@ -38,13 +42,18 @@ export type Kind = keyof typeof kinds;
 export const quiet: SidePlan = {
   bytes: 0,
   piece: 1 << 16,
+  trickles: false,
   begins: "at-once",
   ends: "end",
   leavesUnread: false,
+  lateMs: 0,
   restMs: 0,
   gulp: 1 << 16,
   receiveBuffer: 0,
 };
+
+/** Connections that may be this large are few: they can move as much as their kind needs. */
+const LARGE = 1_000_000;
 
 type Sides = Pick<Plan, "client" | "server"> & Partial<Pick<Plan, "serverSpeaksFirst">>;
 
@@ -86,6 +95,15 @@ const kinds = {
   "slow server": (random: Random, most: number): Sides => ({
     client: { ...quiet, bytes: 8 + Math.floor((most / 4) * random()) },
     server: slow(random, sender(random, 2000)),
+  }),
+  /** More than the kernel keeps for a client who does not read yet, in pieces that are copied and not spliced. */
+  "late client": (random: Random, most: number): Sides => ({
+    client: { ...quiet, bytes: size(random, 2000), lateMs: 400, receiveBuffer: 100_000 },
+    server: { ...quiet, bytes: most < LARGE ? size(random, most) : 5_000_000, piece: 4000, trickles: true },
+  }),
+  "late server": (random: Random, most: number): Sides => ({
+    client: { ...quiet, bytes: most < LARGE ? size(random, most) : 5_000_000, piece: 4000, trickles: true },
+    server: { ...quiet, bytes: size(random, 2000), lateMs: 400, receiveBuffer: 100_000 },
   }),
   "one byte at a time": (random: Random): Sides => ({
     client: { ...quiet, bytes: size(random, 300), piece: 1 },

@@ -48,6 +48,8 @@ export class Side implements Pollable {
   #writable = false;
   #finished = false;
   #restUntilMs = 0;
+  /** The rest at whose end it is already to go on. */
+  #wokenMs = 0;
 
   constructor(
     around: Surroundings,
@@ -63,6 +65,7 @@ export class Side implements Pollable {
     this.#whose = typeof expected === "function" ? expected : () => undefined;
     this.#expected = typeof expected === "function" ? undefined : expected;
     limitReceiveBuffer(fd, plan.receiveBuffer);
+    this.#restUntilMs = around.nowMs + plan.lateMs;
     around.poller.add(fd, READABLE | WRITABLE | PEER_ENDED, this);
   }
 
@@ -71,6 +74,14 @@ export class Side implements Pollable {
     this.plan = plan;
     this.stream = stream;
     limitReceiveBuffer(this.#fd, plan.receiveBuffer);
+    this.#restUntilMs = this.#around.nowMs + plan.lateMs;
+  }
+
+  /** It goes on; who reads late begins to wait now. */
+  release(): void {
+    this.held = false;
+    this.#restUntilMs = this.#around.nowMs + this.plan.lateMs;
+    this.#around.later(this, 0);
   }
 
   get isHolding(): boolean {
@@ -103,20 +114,25 @@ export class Side implements Pollable {
     if (leavesUnread && !this.#finished) return false;
     for (let call = 0; call < CALLS; call++) {
       if (!this.#readable || this.ending !== "not yet") return false;
-      if (restMs > 0 && this.#around.nowMs < this.#restUntilMs) return false;
+      if (this.#around.nowMs < this.#restUntilMs) {
+        this.#wakeAfterRest();
+        return false;
+      }
       const most = this.#expected === undefined ? HEADER_BYTES - this.received : gulp;
       const got = Number(sys.recv(this.#fd, buffer, most, MSG_DONTWAIT));
       if (got > 0) this.#take(got);
       else if (got === 0) this.ending = "end";
       else if (errno() === EAGAIN) this.#readable = false;
       else this.#wasReset(errno());
-      if (got > 0 && restMs > 0) {
-        this.#restUntilMs = this.#around.nowMs + restMs;
-        this.#around.later(this, this.#restUntilMs);
-        return false;
-      }
+      if (got > 0 && restMs > 0) this.#restUntilMs = this.#around.nowMs + restMs;
     }
     return true;
+  }
+
+  #wakeAfterRest(): void {
+    if (this.#wokenMs === this.#restUntilMs) return;
+    this.#wokenMs = this.#restUntilMs;
+    this.#around.later(this, this.#restUntilMs);
   }
 
   #take(got: number): void {
@@ -149,8 +165,10 @@ export class Side implements Pollable {
       const most = this.held ? Math.min(plan.piece, this.holdAt - this.sent) : plan.piece;
       const bytes = stream.piece(this.sent, most);
       const taken = Number(sys.send(this.#fd, bytes, bytes.length, MSG_NOSIGNAL | MSG_DONTWAIT));
-      if (taken > 0) this.sent += taken;
-      else if (errno() === EAGAIN) this.#writable = false;
+      if (taken > 0) {
+        this.sent += taken;
+        if (plan.trickles) return true;
+      } else if (errno() === EAGAIN) this.#writable = false;
       // Who has seen the other side's end is told nothing new: that one is gone and takes no more.
       else if (this.ending === "end" && plan.ends === "end") this.#finished = true;
       else this.#wasReset(errno());

@@ -81,6 +81,7 @@ export const EAGAIN = 11;
 export const EMFILE = 24;
 export const ENFILE = 23;
 export const EPIPE = 32;
+export const EADDRNOTAVAIL = 99;
 export const ECONNRESET = 104;
 export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;

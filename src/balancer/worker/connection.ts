@@ -3,7 +3,7 @@
  * connecting (again, to another server, when that fails), relaying, the end. Each state has a deadline and a bound; `close`
  * is the only end, and accounts and logs once.
  */
-import { EAGAIN, EMFILE, ENFILE, ETIMEDOUT, errno, sys } from "../../os/libc.ts";
+import { EADDRNOTAVAIL, EAGAIN, EMFILE, ENFILE, ETIMEDOUT, errno, sys } from "../../os/libc.ts";
 import { FAILED, HUNG_UP, PEER_ENDED, type Pollable, READABLE, WRITABLE } from "../../os/poller.ts";
 import { abort, dial, MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR, socketError } from "../../os/socket.ts";
 import { NEED_MORE } from "../../protocols/result.ts";
@@ -314,10 +314,12 @@ export class Connection extends Timed implements Pollable {
     const server = this.decision.server!;
     this.#closeServer();
     this.#releaseServer();
-    // Our own lack of descriptors or ports says nothing about the server.
+    // Our own lack of descriptors says nothing about the server. Nor does that of ports, but there may be some towards another.
     if (code === EMFILE || code === ENFILE) return this.refuse(RefusalCode["no-files"], EndCode["connect-failed"]);
-    server.view.failed();
-    server.view.count(ServerCounter.FAILURES, 1);
+    if (code !== EADDRNOTAVAIL) {
+      server.view.failed();
+      server.view.count(ServerCounter.FAILURES, 1);
+    }
     if (this.#tried === NONE_TRIED) this.#tried = new TriedSet();
     this.#tried.add(server.plan.id);
     if (this.attempts > this.decision.pool!.plan.retries) {

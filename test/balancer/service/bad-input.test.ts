@@ -5,7 +5,7 @@ import { hex } from "../../protocols/bytes.ts";
 import { Client, rdp, Server, user, visit } from "./peers.ts";
 import { Balancer, until } from "./rig.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(40_000);
 
 let server: Server;
 let balancer: Balancer;
@@ -141,16 +141,21 @@ test("thousands of bad clients leave no descriptor and no memory behind, and a g
     await Promise.all(Array.from({ length: 20 }, one));
     await until("all to be gone", async () => (await balancer.service("desktops")).open === 0);
   };
-  await flood(1_500);
+  await flood(2_000);
   const before = await costs();
   const visitors = server.visitors.length;
-  const [, good] = await Promise.all([flood(3_000), visit(port, { first: user("alice") })]);
+  const [, good] = await Promise.all([flood(6_000), visit(port, { first: user("alice") })]);
   expect(good.server).toBe("server");
   expect(server.visitors.length).toBe(visitors + 1);
-  const after = await costs();
-  expect(after.files).toBeLessThanOrEqual(before.files + 4);
-  console.log(
-    `3,000 bad clients: ${before.files} descriptors before, ${after.files} after; ${Math.round((after.bytes - before.bytes) / 1024)} KiB more`,
+  expect((await costs()).files).toBeLessThanOrEqual(before.files + 4);
+  // Garbage is collected when it has become much: memory rises and falls. 4 KiB kept of each client would show.
+  const most = before.bytes + 24 * 1024 * 1024;
+  await until(
+    "memory to be what it was",
+    async () => {
+      await flood(1_000);
+      return (await costs()).bytes < most;
+    },
+    20_000,
   );
-  expect(after.bytes - before.bytes).toBeLessThan(24 * 1024 * 1024);
 });

@@ -394,6 +394,17 @@ describe("a machine that is short of something", () => {
   });
 });
 
+test("without a port to dial a server from, clients get another one, and the first is not to blame", async () => {
+  const ports = "ip link set lo up && echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range";
+  const scenario = join(import.meta.dir, "few-ports.ts");
+  const run = Bun.spawn(["unshare", "-n", "sh", "-c", `${ports} && exec "$@"`, "sh", process.execPath, scenario]);
+  const out = await new Response(run.stdout).text();
+  expect(await run.exited).toBe(0);
+  const { landed, downs, failures } = JSON.parse(out);
+  expect(landed.join(" ")).toMatch(/^one (one |two ){4}two$/);
+  expect({ downs, failures }).toEqual({ downs: 0, failures: [0, 0] });
+});
+
 test("a second process with the same data folder is refused and harms nothing", async () => {
   const running = await start(plain());
   const { code, out, err } = await holdfast("up", "-c", running.file, "--data", running.data);

@@ -20,30 +20,47 @@ const CREATED =
 const RECONNECTED = /\+\+ reconnected session: username (\S+), display (:\d+)\.\d+, session_pid \d+, ip (\S+:\d+) /;
 const ATTACHED = /lib_mod_log_peer: xrdp_pid=.* client_ip=(\S+) client_port=(\d+)/;
 
-/** Reads the log of one server, a line at a time. */
-export function sessionLogReader(server: string): (line: string) => SessionEvent | undefined {
-  /** The attaching line names only the client: whose it is was said when the session was handed out. */
-  const latest = new Map<string, SessionEvent>();
+/**
+ * Reads the log of one server, a line at a time: what each line makes known, mostly nothing. xrdp and its session manager
+ * are two programs that write at the same moment, so the desktop may be attached before the session was handed out: then
+ * the later line makes both known, in the order in which they happened.
+ */
+export function sessionLogReader(server: string): (line: string) => readonly SessionEvent[] {
+  /** By client, whose attaching line is still to come: it names only the client, whose it is was said here. */
+  const handedOut = new Map<string, SessionEvent>();
+  /** Clients whose attaching line came first. */
+  const attachedEarly = new Set<string>();
 
-  function handedOut(event: SessionEvent): SessionEvent {
-    latest.set(event.client, event);
-    return event;
+  function handOut(session: SessionEvent): readonly SessionEvent[] {
+    if (attachedEarly.delete(session.client)) return [session, { ...session, kind: "attached" }];
+    handedOut.set(session.client, session);
+    return [session];
+  }
+
+  function attach(client: string): readonly SessionEvent[] {
+    const session = handedOut.get(client);
+    if (!session) {
+      attachedEarly.add(client);
+      return [];
+    }
+    // Its port may be another client's one day.
+    handedOut.delete(client);
+    return [{ ...session, kind: "attached" }];
   }
 
   return (line) => {
     const created = CREATED.exec(line);
     if (created) {
       const [, display = "", client = "", user = ""] = created;
-      return handedOut({ kind: "created", server, user, display, client });
+      return handOut({ kind: "created", server, user, display, client });
     }
     const reconnected = RECONNECTED.exec(line);
     if (reconnected) {
       const [, user = "", display = "", client = ""] = reconnected;
-      return handedOut({ kind: "reconnected", server, user, display, client });
+      return handOut({ kind: "reconnected", server, user, display, client });
     }
     const attached = ATTACHED.exec(line);
-    const session = attached && latest.get(`${attached[1]}:${attached[2]}`);
-    return session ? { ...session, kind: "attached" } : undefined;
+    return attached ? attach(`${attached[1]}:${attached[2]}`) : [];
   };
 }
 

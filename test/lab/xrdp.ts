@@ -52,8 +52,7 @@ export async function startXrdp(options: XrdpOptions, log: EventLog<SessionEvent
     (line) => {
       if (line.includes(`listening to port ${port} `)) listening.resolve();
       if (line.endsWith(" has ended")) listening.reject(new Error(`${name}: ${line}\n${child.output()}`));
-      const event = read(line);
-      if (event) log.add(event);
+      for (const event of read(line)) log.add(event);
     },
   );
   const deadline = setTimeout(

@@ -110,7 +110,13 @@ export class Servers {
         const { host, port } = server.address;
         const target = { pool: pool.name, server: server.name, host, port };
         const { view } = this.#entries.get(`${pool.name}/${server.name}`)!;
-        checks.push({ ...target, check: pool.health, observe: pool.observe.failures, traffic: view });
+        checks.push({
+          ...target,
+          proxyProtocol: pool.proxyProtocol,
+          check: pool.health,
+          observe: pool.observe.failures,
+          traffic: view,
+        });
         if (pool.agent !== undefined) agents.push({ pool: pool.name, server: server.name, host, agent: pool.agent });
       }
     }

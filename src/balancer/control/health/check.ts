@@ -15,6 +15,8 @@ export interface Target {
   readonly host: string;
   /** The server's own port, or for a kind: the port to check. */
   readonly port: number;
+  /** The PROXY header that the server expects first on its own port. Default: none. */
+  readonly proxyProtocol?: "off" | "v1" | "v2";
 }
 
 /** Is it alive, and what was seen: "HTTP 503", "answered". */

@@ -83,6 +83,7 @@ function keyOf({ pool, server }: { readonly pool: string; readonly server: strin
 }
 
 function sameSettings(a: HealthTarget, b: HealthTarget): boolean {
-  const settings = ({ host, port, check, observe }: HealthTarget) => JSON.stringify([host, port, check, observe]);
+  const settings = ({ host, port, proxyProtocol, check, observe }: HealthTarget) =>
+    JSON.stringify([host, port, proxyProtocol, check, observe]);
   return settings(a) === settings(b) && a.traffic === b.traffic;
 }

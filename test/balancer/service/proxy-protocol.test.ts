@@ -1,7 +1,10 @@
 /** PROXY headers: believed only from `trust`, and written for servers that want one. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { PLAIN_CONNECTION_CONFIRM as CONFIRM } from "../../../src/protocols/rdp/connection-confirm.ts";
 import { Client, Server, startServers, user, visit } from "./peers.ts";
-import { Balancer } from "./rig.ts";
+import { Balancer, until } from "./rig.ts";
 
 setDefaultTimeout(20_000);
 
@@ -202,4 +205,32 @@ test("a header that came in goes out as ours, and is not passed on itself", asyn
   const line = bytes.subarray(0, bytes.length - request.length).toString();
   expect(line).toBe(`PROXY TCP4 198.51.100.7 127.0.0.1 4711 ${balancer.port("through")}\r\n`);
   await client.leave();
+});
+
+test("health checks of servers that want a header come behind one that names nobody", async () => {
+  const headers: Readonly<Record<string, Buffer>> = { v1: Buffer.from("PROXY UNKNOWN\r\n"), v2: V2_LOCAL };
+  for (const [version, header] of Object.entries(headers)) {
+    const strict = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", (bytes: Buffer) => {
+        if (header.equals(bytes.subarray(0, header.length)) && bytes[header.length] === 3) socket.end(CONFIRM);
+        else socket.destroy();
+      });
+    }).listen(0, "127.0.0.1");
+    await once(strict, "listening");
+    const checked = await Balancer.start(`
+services: { a: { listen: "127.0.0.1:0", protocol: rdp, pool: p } }
+pools:
+  p:
+    proxy-protocol: ${version}
+    health: { check: rdp, every: 200ms, timeout: 100ms, rise: 1, fall: 1 }
+    servers: { strict: "127.0.0.1:${(strict.address() as AddressInfo).port}" }
+`);
+    try {
+      await until("the server to be up", async () => (await checked.server("p/strict")).state === "up");
+    } finally {
+      await checked.stop();
+      strict.close();
+    }
+  }
 });

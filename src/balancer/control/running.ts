@@ -63,7 +63,7 @@ const SNAPSHOT_MS = 60_000;
 const ENDING_MS = 100;
 /** At the start, clients wait this long at most for every server's first check; by then one that hangs has failed it. */
 const FIRST_RESULTS_MS = 3_000;
-/** A routing token is good for this long unless said otherwise. */
+/** A routing token is good for this long where neither its maker nor its pool says otherwise. */
 const TOKEN_MS = 24 * 3_600_000;
 
 export interface RunningOptions {
@@ -595,10 +595,11 @@ export class RunningBalancer implements Balancer {
   signToken(pool: string, server: string, options: { lifetimeMs?: number }): { token: string } {
     const key = this.#tokenKeys[0]!;
     const issuedSec = this.#nowSec();
+    const lifetimeMs = options.lifetimeMs ?? this.#config.pools[pool]?.persistence?.lifetime ?? TOKEN_MS;
     const print = fingerprintServer(key, pool, server);
     const value = sealToken(key, {
       issuedSec,
-      expiresSec: issuedSec + Math.ceil((options.lifetimeMs ?? TOKEN_MS) / 1000),
+      expiresSec: issuedSec + Math.ceil(lifetimeMs / 1000),
       serverHigh: print.high,
       serverLow: print.low,
       userHigh: 0,

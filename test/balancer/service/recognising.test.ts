@@ -32,7 +32,7 @@ pools:
   masked: { algorithm: round-robin, persistence: { by: source, mask: { ipv4: 24 } }, servers: { one: ${one.address}, two: ${two.address} } }
   idle: { algorithm: round-robin, persistence: { by: user, idle: 3s }, servers: { one: ${one.address}, two: ${two.address} } }
   lifetime: { algorithm: round-robin, persistence: { by: user, lifetime: 3s }, servers: { one: ${one.address}, two: ${two.address} } }
-  six: { algorithm: round-robin, persistence: { by: token }, servers: { one: ${one.address}, six: ${six.address} } }
+  six: { algorithm: round-robin, persistence: { by: token, lifetime: 48h }, servers: { one: ${one.address}, six: ${six.address} } }
 `);
 });
 
@@ -87,6 +87,12 @@ test("`holdfast token` signs a line that leads to its server, an IPv6 one too", 
     const seen = await come("signed", { first: rdp(out.trim()), from: "127.0.22.1" });
     expect(seen).toMatchObject({ server: name, recognisedBy: "token" });
   }
+});
+
+test("a signed token is good for as long as its pool remembers anybody", async () => {
+  const { token } = await balancer.api.signToken({ pool: "six", server: "six" });
+  const bytes = Buffer.from(token.slice(token.indexOf("=") + 1), "base64url");
+  expect(bytes.readUInt32BE(6) - bytes.readUInt32BE(2)).toBe(48 * 3_600);
 });
 
 test("a token that was changed, has expired or is signed by another key leads nowhere, and is counted", async () => {

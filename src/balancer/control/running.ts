@@ -9,20 +9,13 @@ import type { Timing } from "../../deadlines/timing.ts";
 import { HoldfastError } from "../../errors.ts";
 import { AccessLog } from "../../observe/access.ts";
 import type { Log, LogSink } from "../../observe/log.ts";
-import { createMemory, type MappedMemory, mapMemory, memoryBuffer } from "../../os/memory.ts";
-import { fingerprintServer, sealToken, type TokenKey, tokenLine } from "../../protocols/rdp/token.ts";
+import type { TokenKey } from "../../protocols/rdp/token.ts";
 import type { Plan } from "../plan.ts";
-import { Columns } from "../shared/columns.ts";
-import { LAYOUT_MAGIC, LAYOUT_VERSION, type MemoryLayout, memoryLayout } from "../shared/layout.ts";
-import { Ledger } from "../shared/ledger.ts";
+import { LAYOUT_VERSION } from "../shared/layout.ts";
 import { PoolCounter } from "../shared/pool-view.ts";
 import { columnOfId, parseConnectionId } from "../shared/record.ts";
-import { Scoreboard } from "../shared/scoreboard.ts";
 import { slotOf } from "../shared/server-id.ts";
 import { ServiceCounter } from "../shared/service-view.ts";
-import { readSnapshot, writeSnapshot } from "../shared/snapshot.ts";
-import { SourceTable } from "../shared/sources.ts";
-import { StickyTable } from "../shared/sticky.ts";
 import { EndCode } from "../shared/words.ts";
 import type { EndSelector } from "../worker/messages.ts";
 import { Administrative, dueToEnd } from "./administrative.ts";
@@ -40,6 +33,7 @@ import type {
 } from "./balancer.ts";
 import { MemoryDirectory } from "./directory.ts";
 import type { Farewell, Handover, Inheritance } from "./handover.ts";
+import { Keeper } from "./keeper.ts";
 import { Listeners } from "./listeners.ts";
 import { readHistogram } from "./measures.ts";
 import { Names } from "./names.ts";
@@ -49,9 +43,11 @@ import { RateMeter } from "./rates.ts";
 import { Records } from "./records.ts";
 import { fingerprintKey, tokenKeys } from "./secrets.ts";
 import { Servers } from "./servers.ts";
-import { matches, pageOf } from "./session-pages.ts";
+import { connectionsOf, pageOf } from "./session-pages.ts";
+import { SharedState } from "./shared-state.ts";
 import { Slots } from "./slots.ts";
 import { makeStatus } from "./status.ts";
+import { signToken } from "./tokens.ts";
 import { Workers } from "./workers.ts";
 
 /** How often records are taken from the workers. */
@@ -63,8 +59,6 @@ const SNAPSHOT_MS = 60_000;
 const ENDING_MS = 100;
 /** At the start, clients wait this long at most for every server's first check; by then one that hangs has failed it. */
 const FIRST_RESULTS_MS = 3_000;
-/** A routing token is good for this long where neither its maker nor its pool says otherwise. */
-const TOKEN_MS = 24 * 3_600_000;
 
 export interface RunningOptions {
   /** The YAML file; read again by `reload`. */
@@ -84,14 +78,7 @@ export interface RunningOptions {
 
 export class RunningBalancer implements Balancer {
   readonly #options: RunningOptions;
-  readonly #layout: MemoryLayout;
-  readonly #memory: MappedMemory;
-  readonly #buffer: ArrayBuffer;
-  readonly #process: number;
-  readonly #board: Scoreboard;
-  readonly #columns: Columns;
-  readonly #sticky: StickyTable;
-  readonly #sources: SourceTable;
+  readonly #shared: SharedState;
   readonly #slots: Slots;
   readonly #listeners: Listeners;
   readonly #administrative: Administrative;
@@ -100,6 +87,7 @@ export class RunningBalancer implements Balancer {
   readonly #workers: Workers;
   readonly #directory = new MemoryDirectory();
   readonly #records: Records;
+  readonly #keeper: Keeper;
   readonly #rates = new RateMeter();
   readonly #fingerprintKey: Uint8Array;
   readonly #tokenKeys: readonly TokenKey[];
@@ -127,34 +115,15 @@ export class RunningBalancer implements Balancer {
     this.#upSinceMs = timing.wallClock();
     this.#generation = { number: (inheritance?.generation ?? 0) + 1, atMs: this.#upSinceMs };
     this.#lastReload = { success: true, atMs: this.#upSinceMs };
-    this.#layout =
-      inheritance?.layout ??
-      memoryLayout({
-        stickyEntries: config.tables.sticky,
-        sourceEntries: config.tables.sources,
-        files: options.files,
-      });
-    this.#memory = inheritance
-      ? mapMemory(inheritance.memoryFd, this.#layout.bytes)
-      : createMemory("holdfast", this.#layout.bytes);
-    this.#buffer = memoryBuffer(this.#memory);
-    this.#process = inheritance ? 1 - inheritance.process : 0;
-    this.#columns = new Columns(this.#buffer, this.#layout);
-    const column = this.#columns.claim(process.pid);
-    this.#board = new Scoreboard(this.#buffer, this.#layout, column);
-    this.#board.useColumn(column);
-    this.#board.header[0] = LAYOUT_MAGIC;
-    this.#board.header[1] = LAYOUT_VERSION;
-    this.#sticky = new StickyTable(this.#buffer, this.#layout, column);
-    this.#sources = new SourceTable(this.#buffer, this.#layout, column);
-    const ledger = new Ledger(this.#buffer, this.#layout, this.#process);
-    ledger.clear();
-    this.#slots = new Slots(this.#board, inheritance?.slots);
+    const sizes = { stickyEntries: config.tables.sticky, sourceEntries: config.tables.sources, files: options.files };
+    this.#shared = new SharedState(sizes, inheritance);
+    const { board, columns, sticky, sources, ledger } = this.#shared;
+    this.#slots = new Slots(board, inheritance?.slots);
     const workers = config.workers ?? options.cores;
     this.#listeners = new Listeners(workers, inheritance?.listeners, inheritance?.listenerFds);
     this.#administrative = new Administrative(data, (problem) => options.log.warn("state.problem", problem));
     this.#servers = new Servers({
-      board: this.#board,
+      board,
       slots: this.#slots,
       administrative: this.#administrative,
       timing,
@@ -165,23 +134,30 @@ export class RunningBalancer implements Balancer {
     this.#fingerprintKey = fingerprintKey(data, randomBytes);
     this.#tokenKeys = tokenKeys(data, config.tokens?.keyFile, randomBytes);
     this.#records = new Records({
-      memory: this.#buffer,
-      layout: this.#layout,
+      memory: this.#shared.buffer,
+      layout: this.#shared.layout,
       slots: this.#slots,
       directory: this.#directory,
       accessLine: this.#accessLine(config),
       sink: options.sink,
     });
+    this.#keeper = new Keeper({
+      data,
+      sticky,
+      slots: this.#slots,
+      directory: this.#directory,
+      onProblem: (event, sentence) => this.#tell("warn", event, sentence, {}),
+    });
     this.#workers = new Workers(workers, {
-      memory: this.#memory,
-      layout: this.#layout,
-      process: this.#process,
+      memory: this.#shared.memory,
+      layout: this.#shared.layout,
+      process: this.#shared.process,
       pid: process.pid,
-      board: this.#board,
-      columns: this.#columns,
+      board,
+      columns,
       ledger,
-      sticky: this.#sticky,
-      sources: this.#sources,
+      sticky,
+      sources,
       timing,
       startSec: Math.floor(this.#upSinceMs / 1000),
       plan: (worker) => this.#plan(worker),
@@ -208,11 +184,7 @@ export class RunningBalancer implements Balancer {
   /** The other process that shares the memory. */
   #neighbour(pid: number, columns: readonly number[]): Neighbour {
     return new Neighbour(pid, columns, this.#successorSocket(pid), {
-      board: this.#board,
-      columns: this.#columns,
-      sticky: this.#sticky,
-      sources: this.#sources,
-      ledger: new Ledger(this.#buffer, this.#layout, 1 - this.#process),
+      ...this.#shared.ofOther(),
     });
   }
 
@@ -333,7 +305,7 @@ export class RunningBalancer implements Balancer {
   #tick(): void {
     const nowMs = this.#options.timing.wallClock();
     for (const service of Object.values(this.#config.services)) {
-      const view = this.#board.service(this.#slots.service(service.name));
+      const view = this.#shared.board.service(this.#slots.service(service.name));
       this.#rates.sample(service.name, {
         atMs: nowMs,
         total: view.total(ServiceCounter.TOTAL),
@@ -381,39 +353,15 @@ export class RunningBalancer implements Balancer {
     });
   }
 
-  // Snapshots
-
-  get #snapshotPath(): string {
-    return join(this.#options.data, "sticky.snapshot");
-  }
-
-  get #sessionsPath(): string {
-    return join(this.#options.data, "sessions.json");
-  }
+  // Over a restart
 
   async #restore(): Promise<void> {
-    const idOf = (name: string) => this.#slots.idOf(name);
-    const { entries, problem } = await readSnapshot(this.#snapshotPath, this.#sticky, idOf, this.#nowSec());
-    if (problem !== undefined) this.#tell("warn", "sticky.problem", problem, {});
-    else if (entries > 0) this.#tell("info", "sticky.restored", `${entries} clients are remembered`, { entries });
-    const file = Bun.file(this.#sessionsPath);
-    if (!(await file.exists())) return;
-    try {
-      this.#directory.restore(await file.json(), false);
-    } catch (error) {
-      this.#tell("warn", "sessions.problem", `${this.#sessionsPath}: ${(error as Error).message}`, {});
-    }
+    const entries = await this.#keeper.restore(this.#nowSec());
+    if (entries > 0) this.#tell("info", "sticky.restored", `${entries} clients are remembered`, { entries });
   }
 
   async #save(): Promise<void> {
-    if (this.#isSuperseded) return;
-    const { problem } = await writeSnapshot(this.#snapshotPath, this.#sticky, (id) => this.#slots.nameOf(id));
-    if (problem !== undefined) this.#tell("warn", "sticky.problem", problem, {});
-    try {
-      await Bun.write(this.#sessionsPath, JSON.stringify(this.#directory.sessions()), { mode: 0o600 });
-    } catch (error) {
-      this.#tell("warn", "sessions.problem", `${this.#sessionsPath}: ${(error as Error).message}`, {});
-    }
+    if (!this.#isSuperseded) await this.#keeper.save();
   }
 
   #nowSec(): number {
@@ -434,15 +382,15 @@ export class RunningBalancer implements Balancer {
       workers: this.#workers.report().map((worker) => ({
         ...worker,
         pid: process.pid,
-        connections: this.#columns.connections(worker.column),
+        connections: this.#shared.columns.connections(worker.column),
       })),
       predecessor: predecessor && { pid: predecessor.pid, connections: predecessor.connections() },
-      board: this.#board,
+      board: this.#shared.board,
       slots: this.#slots,
       servers: this.#servers,
       directory: this.#directory,
-      sticky: this.#sticky,
-      stickyCapacity: this.#layout.stickyEntries,
+      sticky: this.#shared.sticky,
+      stickyCapacity: this.#shared.layout.stickyEntries,
       rates: this.#rates,
       listen: (service) => this.listen(service),
     });
@@ -456,7 +404,7 @@ export class RunningBalancer implements Balancer {
 
   measures(): Measures {
     const pools = Object.values(this.#config.pools).map(({ name }) => {
-      const view = this.#board.pool(this.#slots.pool(name));
+      const view = this.#shared.board.pool(this.#slots.pool(name));
       const histograms = {
         connect: readHistogram(view, PoolCounter.CONNECT_COUNT),
         queue: readHistogram(view, PoolCounter.QUEUE_COUNT),
@@ -512,10 +460,10 @@ export class RunningBalancer implements Balancer {
     this.#reloads.success++;
     this.#lastReload = { success: true, atMs: this.#generation.atMs };
     const open = Object.values(next.services).reduce(
-      (sum, { name }) => sum + this.#board.service(this.#slots.service(name)).open(),
+      (sum, { name }) => sum + this.#shared.board.service(this.#slots.service(name)).open(),
       0,
     );
-    const untouched = `${open.toLocaleString("en-GB")} connections untouched`;
+    const untouched = `${open.toLocaleString("en-GB")} ${open === 1 ? "connection" : "connections"} untouched`;
     const summary = [compareConfig(before, next).summary, untouched].filter((part) => part !== "").join(", ");
     this.#tell("info", "config.reloaded", `generation ${this.#generation.number}: ${summary}`, {
       generation: this.#generation.number,
@@ -568,17 +516,7 @@ export class RunningBalancer implements Balancer {
 
   async endSessions(selector: SessionSelector): Promise<{ ended: number }> {
     this.#drainRecords();
-    const ids = this.#directory
-      .sessions()
-      .filter((session) => matches(session, selector))
-      .flatMap((session) => session.connections);
-    const byColumn = new Map<number, number[]>();
-    for (const id of ids) {
-      const parsed = parseConnectionId(id);
-      if (parsed === undefined) continue;
-      const column = columnOfId(parsed.high);
-      byColumn.set(column, [...(byColumn.get(column) ?? []), parsed.low]);
-    }
+    const byColumn = connectionsOf(this.#directory.sessions(), selector);
     let ended = 0;
     for (const [column, numbers] of byColumn) ended += await this.#end({ numbers, column }, EndCode["ended-by-admin"]);
     return { ended };
@@ -593,19 +531,7 @@ export class RunningBalancer implements Balancer {
   }
 
   signToken(pool: string, server: string, options: { lifetimeMs?: number }): { token: string } {
-    const key = this.#tokenKeys[0]!;
-    const issuedSec = this.#nowSec();
-    const lifetimeMs = options.lifetimeMs ?? this.#config.pools[pool]?.persistence?.lifetime ?? TOKEN_MS;
-    const print = fingerprintServer(key, pool, server);
-    const value = sealToken(key, {
-      issuedSec,
-      expiresSec: issuedSec + Math.ceil(lifetimeMs / 1000),
-      serverHigh: print.high,
-      serverLow: print.low,
-      userHigh: 0,
-      userLow: 0,
-    });
-    return { token: tokenLine(value) };
+    return { token: signToken(this.#tokenKeys[0]!, pool, server, this.#nowSec(), options.lifetimeMs) };
   }
 
   onEvent(listener: (event: BalancerEvent) => void): () => void {
@@ -644,14 +570,14 @@ export class RunningBalancer implements Balancer {
       handover: {
         pid: process.pid,
         layoutVersion: LAYOUT_VERSION,
-        layout: this.#layout,
-        process: this.#process,
+        layout: this.#shared.layout,
+        process: this.#shared.process,
         generation: this.#generation.number,
         slots: this.#slots.names(),
         listeners: this.#listeners.names(),
         columns: this.#workers.columns,
       },
-      descriptors: [this.#memory.fd, ...this.#listeners.descriptors()],
+      descriptors: [this.#shared.memory.fd, ...this.#listeners.descriptors()],
     };
   }
 
@@ -686,7 +612,7 @@ export class RunningBalancer implements Balancer {
   async #finished(withinMs: number): Promise<void> {
     const { timing } = this.#options;
     const until = timing.now() + withinMs;
-    const open = () => this.#workers.columns.reduce((sum, column) => sum + this.#columns.connections(column), 0);
+    const open = () => this.#workers.columns.reduce((sum, column) => sum + this.#shared.columns.connections(column), 0);
     while (open() > 0 && timing.now() < until) await new Promise<void>((resolve) => timing.after(ENDING_MS, resolve));
   }
 
@@ -720,7 +646,7 @@ export class RunningBalancer implements Balancer {
     this.#servers.stop();
     this.#names.stop();
     await this.#workers.stop();
-    this.#columns.free(this.#board.column);
+    this.#shared.leave();
     this.#listeners.close();
   }
 }

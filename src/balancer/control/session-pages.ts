@@ -1,11 +1,12 @@
 /** Sessions for people: filtered, a page at a time. */
 import { HoldfastError } from "../../errors.ts";
+import { columnOfId, parseConnectionId } from "../shared/record.ts";
 import type { RecognisedBy } from "../shared/words.ts";
 import type { Session, SessionFilter, SessionPage, SessionSelector } from "./balancer.ts";
 import type { DirectorySession } from "./directory.ts";
 
 /** Does every key that the selector has fit the session? */
-export function matches(session: DirectorySession, selector: SessionSelector & { state?: string }): boolean {
+function matches(session: DirectorySession, selector: SessionSelector & { state?: string }): boolean {
   return (
     (selector.id === undefined || session.id === selector.id || session.connections.includes(selector.id)) &&
     (selector.user === undefined || session.user === selector.user.toLowerCase()) &&
@@ -13,6 +14,24 @@ export function matches(session: DirectorySession, selector: SessionSelector & {
     (selector.server === undefined || session.server === selector.server) &&
     (selector.state === undefined || session.state === selector.state)
   );
+}
+
+/** The open connections of the sessions that the selector fits: their numbers, by the column of their worker. */
+export function connectionsOf(
+  sessions: readonly DirectorySession[],
+  selector: SessionSelector,
+): ReadonlyMap<number, readonly number[]> {
+  const byColumn = new Map<number, number[]>();
+  for (const session of sessions) {
+    if (!matches(session, selector)) continue;
+    for (const id of session.connections) {
+      const parsed = parseConnectionId(id);
+      if (parsed === undefined) continue;
+      const column = columnOfId(parsed.high);
+      byColumn.set(column, [...(byColumn.get(column) ?? []), parsed.low]);
+    }
+  }
+  return byColumn;
 }
 
 /** One page in the directory's order. The cursor is the last session of the page before, so pages never overlap. */

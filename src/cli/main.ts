@@ -34,16 +34,21 @@ function buildProgram(): Command {
     ...[drainCommand(), readyCommand(), maintenanceCommand(), sessionsCommand(), tokenCommand(), agentCommand()],
   ];
   for (const one of commands) program.addCommand(one);
-  program.argument("[command]").action((typed: string | undefined) => {
-    if (typed === undefined) {
-      program.outputHelp();
-      return;
-    }
-    const near = nearestCommand(program, typed);
-    const hint = near === undefined ? "holdfast --help" : `Did you mean \`holdfast ${near}\`?`;
-    process.stderr.write(`error[usage]: there is no command \`${typed}\`\n  ${hint}\n`);
-    process.exitCode = Exit.USAGE;
-  });
+  // What follows a mistyped command is that command's, so the name is what is wrong.
+  program
+    .argument("[command...]")
+    .allowUnknownOption()
+    .action(([typed]: string[]) => {
+      if (typed === undefined) {
+        program.outputHelp();
+        return;
+      }
+      const near = nearestCommand(program, typed);
+      const hint = near === undefined ? "holdfast --help" : `Did you mean \`holdfast ${near}\`?`;
+      const what = typed.startsWith("-") ? "option" : "command";
+      process.stderr.write(`error[usage]: there is no ${what} \`${typed}\`\n  ${hint}\n`);
+      process.exitCode = Exit.USAGE;
+    });
   return program;
 }
 

@@ -25,6 +25,7 @@ pools:
 describe("wrong usage is 2 and ends with the next command", () => {
   const cases: [args: string[], err: string][] = [
     [["drian"], "error[usage]: there is no command `drian`\n  Did you mean `holdfast drain`?\n"],
+    [["drian", "rds/rds2", "--wait"], "error[usage]: there is no command `drian`\n  Did you mean `holdfast drain`?\n"],
     [["frobnicate"], "error[usage]: there is no command `frobnicate`\n  holdfast --help\n"],
     [["status", "--jsn"], "error[usage]: unknown option '--jsn'\n(Did you mean --json?)\n  holdfast status --help\n"],
     [["drain"], "error[usage]: missing required argument 'pool/server'\n  holdfast drain --help\n"],

@@ -110,6 +110,8 @@ export class Connection extends Timed implements Pollable {
   onReady(fd: number, events: number): void {
     switch (this.#state) {
       case FIRST_BYTES:
+        // Told once only: whoever relays later has to know it.
+        if ((events & (PEER_ENDED | HUNG_UP | FAILED)) !== 0) this.toServer.endIsNear = true;
         return this.#readFirstBytes();
       case QUEUED:
         return this.#whileWaiting(events);
@@ -151,7 +153,7 @@ export class Connection extends Timed implements Pollable {
       }
       this.#early = append(this.#early, scratch, read);
       if (this.#readGreetings()) return;
-      if (read < FIRST_READ) return;
+      if (read < FIRST_READ && !this.toServer.endIsNear) return;
     }
   }
 

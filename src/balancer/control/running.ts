@@ -531,7 +531,8 @@ export class RunningBalancer implements Balancer {
   }
 
   signToken(pool: string, server: string, options: { lifetimeMs?: number }): { token: string } {
-    return { token: signToken(this.#tokenKeys[0]!, pool, server, this.#nowSec(), options.lifetimeMs) };
+    const lifetimeMs = options.lifetimeMs ?? this.#config.pools[pool]?.persistence?.lifetime;
+    return { token: signToken(this.#tokenKeys[0]!, pool, server, this.#nowSec(), lifetimeMs) };
   }
 
   onEvent(listener: (event: BalancerEvent) => void): () => void {

@@ -1,7 +1,7 @@
 /** Signed routing tokens for people and programs that hand them out. */
 import { fingerprintServer, sealToken, type TokenKey, tokenLine } from "../../protocols/rdp/token.ts";
 
-/** A token is good for this long unless said otherwise. */
+/** A token is good for this long where neither its maker nor its pool says otherwise. */
 const LIFETIME_MS = 24 * 3_600_000;
 
 /** The line for an .rdp file's `loadbalanceinfo` that leads to this server, signed with `key`. */

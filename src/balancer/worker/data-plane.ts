@@ -31,6 +31,8 @@ import { Timers } from "./timers.ts";
 /** The longest sleep: heart and deadlines want to be looked at. */
 const TURN_MS = 100;
 const MAIL_EVERY_MS = 1000;
+/** Of a queue, when one place may be free. They may wait for different servers; the others are asked within TURN_MS. */
+const FIRST_ASKED = 32;
 /** Kind of a fingerprint in the source table. */
 const SOURCE_KIND = 0x53;
 
@@ -79,6 +81,7 @@ export class DataPlane implements WorkerContext {
   #unfinished: Unfinished[] = [];
   #acceptLater: Accepting[] = [];
   #roomMayBe = false;
+  #servedMs = 0;
 
   constructor(birth: WorkerBirth, random: () => number) {
     const buffer = memoryBuffer(birth.memory);
@@ -103,7 +106,7 @@ export class DataPlane implements WorkerContext {
 
   /** One turn: wait, serve what is ready, then deadlines and queues. @returns false when this worker has to stop. */
   turn(): boolean {
-    const busy = this.#unfinished.length > 0 || this.#mayAccept();
+    const busy = this.#unfinished.length > 0 || this.#roomMayBe || this.#mayAccept();
     const ready = this.poller.wait(busy ? 0 : TURN_MS);
     if (this.#columns.isEvicted(this.column)) return false;
     this.#tellTime();
@@ -111,10 +114,15 @@ export class DataPlane implements WorkerContext {
     if (this.#unfinished.length > 0) this.#goOn();
     if (this.#acceptLater.length > 0) this.#acceptAgain();
     this.timers.run(this.nowMs);
-    if (this.#roomMayBe || ready <= 0) this.#serveQueues();
-    this.#columns.beat(this.column, this.connections);
+    this.#serveQueues();
+    this.beat();
     if (this.nowMs - this.#mailedMs > MAIL_EVERY_MS) this.mail = true;
     return true;
+  }
+
+  /** Alive. Once a turn, and within anything that may last longer than control waits for a beat. */
+  beat(): void {
+    this.#columns.beat(this.column, this.connections);
   }
 
   /** Mail is being looked at. */
@@ -145,6 +153,8 @@ export class DataPlane implements WorkerContext {
         random: this.#random,
       };
       pools.set(pool.id, new PoolRuntime(pool, context));
+      // A hash table takes some milliseconds, and there may be hundreds of them.
+      this.beat();
     }
     const listeners = new Map<number, Listener>();
     for (const service of plan.services) {
@@ -244,9 +254,17 @@ export class DataPlane implements WorkerContext {
     if (fd !== undefined) sys.write(fd, this.#wakeBytes, 8);
   }
 
+  /**
+   * Asks the first who wait as soon as there may be room, and everyone each TURN_MS, however busy this worker is: nobody
+   * tells of a server that came up or got a higher limit, of room that was left between deciding and queueing up, or (in
+   * the other process of a takeover) of room at all.
+   */
   #serveQueues(): void {
+    const everyone = this.nowMs - this.#servedMs >= TURN_MS;
+    if (!everyone && !this.#roomMayBe) return;
     this.#roomMayBe = false;
-    for (const queue of this.#queues.values()) if (queue.length > 0) queue.serve();
+    if (everyone) this.#servedMs = this.nowMs;
+    for (const queue of this.#queues.values()) queue.serve(everyone ? queue.length : FIRST_ASKED);
   }
 
   /** Control or another worker has rung. */

@@ -36,9 +36,10 @@ export class PoolQueue {
     this.#publish();
   }
 
-  /** There may be room: everyone is asked in order, because they may wait for different servers. */
-  serve(): void {
-    for (let at = 0; at < this.#waiting.length; ) {
+  /** There may be room: the first `most` are asked in order, because they may wait for different servers. */
+  serve(most: number): void {
+    let at = 0;
+    for (let left = most; left > 0 && at < this.#waiting.length; left--) {
       // Who leaves takes itself out of the list.
       if (!this.#waiting[at]!.tryAgain()) at++;
     }

@@ -1,0 +1,119 @@
+/** One worker's loop, turned by hand in this thread. */
+import { afterAll, expect, test } from "bun:test";
+import type { Plan, PoolPlan, ServicePlan } from "../../../src/balancer/plan.ts";
+import { Columns } from "../../../src/balancer/shared/columns.ts";
+import { Scoreboard } from "../../../src/balancer/shared/scoreboard.ts";
+import { WEIGHT_UNIT } from "../../../src/balancer/shared/server-view.ts";
+import { ServerState } from "../../../src/balancer/shared/words.ts";
+import { DataPlane } from "../../../src/balancer/worker/data-plane.ts";
+import { sys } from "../../../src/os/libc.ts";
+import { bindListener, dial, listen, localPort, MSG_NOSIGNAL, socketAddress } from "../../../src/os/socket.ts";
+import { parseAddress } from "../../../src/protocols/address.ts";
+import { testMemory } from "../shared/shared-memory.ts";
+
+const LOOPBACK = parseAddress("127.0.0.1")!;
+const NONBLOCK = 0o4000;
+const NOW_SEC = 1_800_000_000;
+/** What happens at all happens within this time. */
+const WITHIN_MS = 3_000;
+
+const open: number[] = [];
+afterAll(() => {
+  for (const fd of open) sys.close(fd);
+});
+
+function listener(): number {
+  const fd = bindListener(LOOPBACK, 0);
+  listen(fd);
+  open.push(fd);
+  return fd;
+}
+
+function connectTo(port: number): number {
+  const fd = dial(socketAddress(LOOPBACK, port));
+  expect(fd).toBeGreaterThan(0);
+  open.push(fd);
+  return fd;
+}
+
+test("who waits gets a place that nobody told of, however busy the worker is", () => {
+  const { memory, buffer, layout } = testMemory({ files: 4096 });
+  const control = new Scoreboard(buffer, layout, 1);
+  const columns = new Columns(buffer, layout);
+  columns.claim(process.pid);
+  const column = columns.claim(process.pid);
+  control.useColumn(column);
+  const id = control.claimServer(0);
+  const server = control.server(id);
+  server.setWeight(100 * WEIGHT_UNIT, 0);
+  server.setLimit(1);
+  server.setState(ServerState.READY, NOW_SEC);
+
+  const [front, back] = [listener(), listener()];
+  const pool: PoolPlan = {
+    id: 0,
+    name: "pool",
+    algorithm: "first",
+    persistence: null,
+    allDown: "refuse",
+    queue: { length: 10, timeoutMs: 60_000 },
+    connectTimeoutMs: 1_000,
+    retries: 0,
+    sendProxy: "off",
+    servers: [
+      {
+        id,
+        name: "server",
+        address: LOOPBACK,
+        port: localPort(back),
+        weight: 100,
+        backup: false,
+        tokenHigh: 1,
+        tokenLow: 1,
+      },
+    ],
+  };
+  const service: ServicePlan = {
+    id: 0,
+    name: "service",
+    protocol: "tcp",
+    listeners: [front],
+    routes: [{ pools: [0] }],
+    timeouts: { request: 1_000, idle: 60_000, halfClose: 1_000 },
+    limits: { connections: 0, connectionsPerSource: 0, newPerSource: 0, newPerSourceMs: 0 },
+    trust: [],
+    acceptProxy: false,
+    serverPort: 0,
+  };
+  const plan: Plan = {
+    generation: 1,
+    services: [service],
+    pools: [pool],
+    fingerprintKey: new Uint8Array(16),
+    tokenKeys: [],
+    accessLog: false,
+  };
+  const wake = sys.eventfd(0, NONBLOCK);
+  open.push(wake);
+  const birth = { memory, layout, process: 0, column, startSec: NOW_SEC, wakes: [{ column, fd: wake }], plan };
+  const plane = new DataPlane(birth, () => 0);
+  const byte = new Uint8Array(1);
+  // Each turn has something to do: the first client never stops speaking.
+  const turnUntil = (talker: number, isDone: () => boolean) => {
+    for (const began = performance.now(); !isDone() && performance.now() - began < WITHIN_MS; ) {
+      sys.send(talker, byte, 1, MSG_NOSIGNAL);
+      plane.turn();
+    }
+    expect(isDone()).toBe(true);
+  };
+
+  const first = connectTo(localPort(front));
+  turnUntil(first, () => server.connections() === 1);
+  connectTo(localPort(front));
+  turnUntil(first, () => control.pool(0).queued() === 1);
+  server.setLimit(2);
+  turnUntil(first, () => control.pool(0).queued() === 0);
+  expect(server.connections()).toBe(2);
+  for (const connection of [...plane.open()]) connection.close(0);
+  sys.close(plane.poller.fd);
+});

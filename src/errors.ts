@@ -221,6 +221,12 @@ const catalogue = {
     whatToDo:
       "Bring another server of the pool back first; or confirm, with `--yes`, that new users are to be refused.",
   },
+  "api/token-not-followed": {
+    title: "A routing token that its pool would not follow",
+    status: 409,
+    whatToDo:
+      "The pool needs `token` in `by` of its `persistence`, and follows a token no longer than its `lifetime`, whatever the token says. Change that first, or ask for less.",
+  },
   "api/old-cursor": {
     title: "A page that is no longer there",
     status: 410,

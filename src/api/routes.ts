@@ -91,6 +91,7 @@ export const tokenRoute = createRoute({
     200: json("The token", tokenSchema),
     400: problem("Wrong request"),
     404: problem("No such pool or server"),
+    409: problem("The pool would not follow it, or not for that long"),
   },
 });
 

@@ -246,7 +246,7 @@ export const tokenRequestSchema = z
       .min(60_000)
       .max(365 * 86_400_000)
       .optional()
-      .describe("How long it leads there; absent: as long as the pool's lifetime."),
+      .describe("How long it leads there: the pool's lifetime at most, and when absent."),
   })
   .openapi("TokenRequest");
 

@@ -14,10 +14,14 @@ import { Exit } from "./exit.ts";
 export function tokenCommand(): Command {
   const base = command("token", "sign a routing token that leads to one server", [
     "holdfast token rds/rds2                     print it",
-    "holdfast token rds/rds2 --lifetime 30d      for an .rdp file that is handed out",
+    "holdfast token rds/rds2 --lifetime 8h       for an .rdp file that is handed out",
   ])
     .argument("<pool/server>", "the server", serverArgument)
-    .option("--lifetime <duration>", "how long it leads there (default: the pool's lifetime)", durationOption)
+    .option(
+      "--lifetime <duration>",
+      "how long it leads there (default, and longest: the pool's lifetime)",
+      durationOption,
+    )
     .addHelpText("after", "\nThe line belongs into an .rdp file as `loadbalanceinfo:s:LINE`.");
   return action(
     withClientOptions(base),

@@ -27,7 +27,10 @@ export interface Balancer {
   sessions(filter: SessionFilter): SessionPage;
   /** Ends the connections of the sessions that every given key of the selector fits. */
   endSessions(selector: SessionSelector): Promise<{ ended: number }>;
-  /** A signed routing token that leads to this server, as `loadbalanceinfo` in an .rdp file wants it. */
+  /**
+   * A signed routing token that leads to this server, as `loadbalanceinfo` in an .rdp file wants it; the caller made sure that
+   * both names exist. Good for the pool's lifetime unless said otherwise. @throws HoldfastError `api/token-not-followed`.
+   */
   signToken(pool: string, server: string, options: { lifetimeMs?: number }): { token: string };
   /** Calls `listener` for each event from now on, until the returned function is called. */
   onEvent(listener: (event: BalancerEvent) => void): () => void;

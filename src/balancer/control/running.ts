@@ -6,7 +6,7 @@ import { loadConfig } from "../../config/load.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { Config, Service } from "../../config/schema.ts";
 import type { Timing } from "../../deadlines/timing.ts";
-import { HoldfastError } from "../../errors.ts";
+import { bug, HoldfastError } from "../../errors.ts";
 import { AccessLog } from "../../observe/access.ts";
 import type { Log, LogSink } from "../../observe/log.ts";
 import type { TokenKey } from "../../protocols/rdp/token.ts";
@@ -531,8 +531,8 @@ export class RunningBalancer implements Balancer {
   }
 
   signToken(pool: string, server: string, options: { lifetimeMs?: number }): { token: string } {
-    const lifetimeMs = options.lifetimeMs ?? this.#config.pools[pool]?.persistence?.lifetime;
-    return { token: signToken(this.#tokenKeys[0]!, pool, server, this.#nowSec(), lifetimeMs) };
+    const of = this.#config.pools[pool] ?? bug(`a token is asked of pool ${pool}, which is not there`);
+    return { token: signToken(this.#tokenKeys[0]!, of, server, this.#nowSec(), options.lifetimeMs) };
   }
 
   onEvent(listener: (event: BalancerEvent) => void): () => void {

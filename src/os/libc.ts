@@ -20,17 +20,14 @@ const libc = dlopen("libc.so.6", {
   bind: { args: [int, pointer, int], returns: int },
   close: { args: [int], returns: int },
   connect: { args: [int, pointer, int], returns: int },
-  dup: { args: [int], returns: int },
   epoll_create1: { args: [int], returns: int },
   epoll_ctl: { args: [int, int, int, pointer], returns: int },
   epoll_wait: { args: [int, pointer, int, int], returns: int },
   eventfd: { args: [FFIType.u32, int], returns: int },
   fcntl: { args: [int, int, int], returns: int },
   ftruncate: { args: [int, FFIType.i64], returns: int },
-  getpeername: { args: [int, pointer, pointer], returns: int },
   getsockname: { args: [int, pointer, pointer], returns: int },
   getsockopt: { args: [int, int, int, pointer, pointer], returns: int },
-  kill: { args: [int, int], returns: int },
   listen: { args: [int, int], returns: int },
   memfd_create: { args: [pointer, FFIType.u32], returns: int },
   mmap: { args: [size, size, int, int, int, FFIType.i64], returns: pointer },
@@ -77,12 +74,15 @@ const ERRNO_NAMES: Record<number, string> = {
   115: "EINPROGRESS",
 };
 
+export const EINTR = 4;
 export const EAGAIN = 11;
+export const ENOMEM = 12;
 export const EMFILE = 24;
 export const ENFILE = 23;
 export const EPIPE = 32;
 export const EADDRNOTAVAIL = 99;
 export const ECONNRESET = 104;
+export const ENOBUFS = 105;
 export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
 export const EINPROGRESS = 115;

@@ -5,7 +5,6 @@ import { errno, errnoName, sys } from "./libc.ts";
 const MFD_CLOEXEC = 1;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
-const MAP_FAILED = -1;
 
 /** A mapping that can be handed to a worker thread (`pointer`, `bytes`) or to another process (`fd`). */
 export interface MappedMemory {
@@ -25,7 +24,8 @@ export function createMemory(name: string, bytes: number): MappedMemory {
 /** Maps memory that another process made and passed as `fd`. */
 export function mapMemory(fd: number, bytes: number): MappedMemory {
   const pointer = Number(sys.mmap(0, bytes, PROT_READ_WRITE, MAP_SHARED, fd, 0));
-  if (pointer === MAP_FAILED || pointer === 0) throw new Error(`shared memory cannot be mapped: ${errnoName(errno())}`);
+  // MAP_FAILED is (void *) -1, and arrives here as 2^64 - 1.
+  if (pointer > Number.MAX_SAFE_INTEGER) throw new Error(`shared memory cannot be mapped: ${errnoName(errno())}`);
   return { fd, pointer, bytes };
 }
 

@@ -1,8 +1,8 @@
 /** Open descriptors from one process to another, over a unix socket (SCM_RIGHTS, unix(7)). */
 import { ptr } from "bun:ffi";
 import { rmSync } from "node:fs";
-import { errno, errnoName, sys } from "./libc.ts";
-import { unixSocketAddress } from "./socket.ts";
+import { EINTR, errno, errnoName, sys } from "./libc.ts";
+import { MSG_NOSIGNAL, unixSocketAddress } from "./socket.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -40,18 +40,19 @@ export function openDoormat(path: string): Doormat {
   return {
     path,
     receive(count) {
-      const from = sys.accept4(listener, null, null, SOCK_CLOEXEC);
+      const from = uninterrupted(() => sys.accept4(listener, null, null, SOCK_CLOEXEC));
       if (from < 0) throw new Error(`${path}: nobody passed descriptors: ${errnoName(errno())}`);
       sys.setsockopt(from, SOL_SOCKET, SO_RCVTIMEO, patience, 16);
       const fds: number[] = [];
       while (fds.length < count) {
         const message = new Message(AT_ONCE);
-        if (Number(sys.recvmsg(from, message.header, MSG_CMSG_CLOEXEC)) <= 0) break;
+        if (uninterrupted(() => Number(sys.recvmsg(from, message.header, MSG_CMSG_CLOEXEC))) <= 0) break;
         fds.push(...message.descriptors());
       }
       sys.close(from);
-      if (fds.length !== count) throw new Error(`${path}: ${fds.length} of ${count} descriptors came`);
-      return fds;
+      if (fds.length === count) return fds;
+      for (const fd of fds) sys.close(fd);
+      throw new Error(`${path}: ${fds.length} of ${count} descriptors came`);
     },
     close() {
       sys.close(listener);
@@ -69,12 +70,21 @@ export function passDescriptors(path: string, fds: readonly number[]): void {
     if (sys.connect(to, address, address.length) !== 0) throw new Error(`${path}: ${errnoName(errno())}`);
     for (let at = 0; at < fds.length; at += AT_ONCE) {
       const part = fds.slice(at, at + AT_ONCE);
-      if (Number(sys.sendmsg(to, new Message(part.length, part).header, 0)) < 0) {
+      const message = new Message(part.length, part);
+      if (uninterrupted(() => Number(sys.sendmsg(to, message.header, MSG_NOSIGNAL))) < 0) {
         throw new Error(`${path}: ${errnoName(errno())}`);
       }
     }
   } finally {
     sys.close(to);
+  }
+}
+
+/** Calls again what a signal has interrupted: with SO_RCVTIMEO the kernel does not do so itself (signal(7)). */
+function uninterrupted(call: () => number): number {
+  for (;;) {
+    const result = call();
+    if (result >= 0 || errno() !== EINTR) return result;
   }
 }
 

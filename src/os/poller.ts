@@ -70,11 +70,6 @@ export class Poller {
     this.#owners[fd] = undefined;
   }
 
-  /** All that is watched. */
-  *watched(): Iterable<Pollable> {
-    for (const owner of this.#owners) if (owner) yield owner;
-  }
-
   #control(operation: number, fd: number, events: number): void {
     this.#changeView.setUint32(0, (events | EDGE) >>> 0, true);
     this.#changeView.setInt32(DATA, fd, true);

@@ -14,6 +14,9 @@ export const MAX_SERVERS = 2048;
 export const MAX_SERVICES = 128;
 export const MAX_POOLS = 256;
 
+/** Most file descriptors of a process that the ledger knows. Some containers are allowed a billion, which is 16 GB of it. */
+export const MAX_FILES = 1 << 20;
+
 /** Bytes of one worker's record ring. */
 export const RING_BYTES = 1 << 20;
 
@@ -23,7 +26,7 @@ export interface MemorySizes {
   readonly stickyEntries: number;
   /** Entries of the source table; rounded up to a power of two. */
   readonly sourceEntries: number;
-  /** File descriptors of a process: the ledger's length. */
+  /** File descriptors of a process: the ledger's length, at most MAX_FILES. */
   readonly files: number;
 }
 
@@ -75,8 +78,9 @@ export function memoryLayout(sizes: MemorySizes): MemoryLayout {
   };
   const stickyEntries = powerOfTwo(sizes.stickyEntries);
   const sourceEntries = powerOfTwo(sizes.sourceEntries);
+  const files = Math.min(sizes.files, MAX_FILES);
   return {
-    files: sizes.files,
+    files,
     stickyEntries,
     sourceEntries,
     header: part(HEADER_WORDS * 4),
@@ -92,7 +96,7 @@ export function memoryLayout(sizes: MemorySizes): MemoryLayout {
     sticky: part(stickyEntries * STICKY_ENTRY_WORDS * 4 + PAGE),
     sources: part(sourceEntries * SOURCE_ENTRY_WORDS * 4 + PAGE),
     rings: part(MAX_COLUMNS * RING_BYTES),
-    ledgers: part(MAX_PROCESSES * sizes.files * LEDGER_WORDS * 4),
+    ledgers: part(MAX_PROCESSES * files * LEDGER_WORDS * 4),
     bytes: at,
   };
 }

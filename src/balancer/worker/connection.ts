@@ -90,11 +90,6 @@ export class Connection extends Timed implements Pollable {
     return this.#serverFd;
   }
 
-  /** Is a server's answer awaited or flowing? */
-  get relaying(): boolean {
-    return this.#state === RELAYING;
-  }
-
   /** The first step, once `client.source` is set. `behindProxy`: a PROXY header comes first. */
   begin(behindProxy: boolean): void {
     if (behindProxy) this.#greeting = this.service.envelope;
@@ -256,11 +251,12 @@ export class Connection extends Timed implements Pollable {
 
   #leaveQueue(): void {
     if (this.#state !== QUEUED) return;
-    this.queueMs = Math.max(this.queueMs, 0) + this.#plane.nowMs - this.#queuedMs;
+    const waitedMs = this.#plane.nowMs - this.#queuedMs;
+    this.queueMs = Math.max(this.queueMs, 0) + waitedMs;
     const pool = this.#waitsFor!;
     this.#waitsFor = null;
     this.#plane.queueOf(pool).remove(this);
-    pool.view.observe(PoolCounter.QUEUE_COUNT, this.queueMs / 1000);
+    pool.view.observe(PoolCounter.QUEUE_COUNT, waitedMs / 1000);
   }
 
   /** The client did something before a server is there: more bytes (they wait in the kernel), its end, or a reset. */
@@ -281,10 +277,13 @@ export class Connection extends Timed implements Pollable {
     const server = this.decision.server!;
     const fd = dial(this.service.addressOf(server));
     if (fd < 0) return this.#connectFailed(-fd);
+    const plane = this.#plane;
+    if (!plane.ledger.own(fd, plane.column)) {
+      sys.close(fd);
+      return this.#connectFailed(EMFILE);
+    }
     this.#serverFd = fd;
     this.#dialledMs = performance.now();
-    const plane = this.#plane;
-    plane.ledger.own(fd, plane.column);
     // A server nearby has accepted by now: bytes that are at hand go out at once, which saves a turn of the loop.
     const first = this.#bytesAtHand();
     const sent = first.length > 0 ? (sys.send(fd, first, first.length, MSG_NOSIGNAL | MSG_DONTWAIT) as number) : 0;

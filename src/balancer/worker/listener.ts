@@ -1,5 +1,5 @@
 /** One listening socket of a worker: takes connections as they come, a bounded number in a turn. */
-import { EAGAIN, EMFILE, ENFILE, errno } from "../../os/libc.ts";
+import { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM, errno } from "../../os/libc.ts";
 import type { Pollable } from "../../os/poller.ts";
 import { abort, accept, readSocketAddress, SOCKADDR_BYTES } from "../../os/socket.ts";
 import { ServiceCounter } from "../shared/service-view.ts";
@@ -10,13 +10,13 @@ import type { ServiceRuntime } from "./service.ts";
 
 /** Accepted in one turn of the loop, so that established connections are served as well. */
 const ACCEPTS = 64;
-/** Without descriptors: new connections wait in the kernel's queue this long. */
+/** Without descriptors or memory: new connections wait in the kernel's queue this long. */
 const REST_MS = 100;
 
 export class Listener implements Pollable {
   readonly fd: number;
   service: ServiceRuntime;
-  /** Not before this: there were no descriptors. */
+  /** Not before this: there were no descriptors, or no memory. */
   restUntilMs = 0;
   readonly #plane: WorkerContext;
   readonly #onAccepted: (connection: Connection) => void;
@@ -39,7 +39,7 @@ export class Listener implements Pollable {
       const code = errno();
       if (code === EAGAIN) return;
       // A client that has gone again while it waited (accept(2)): the next one may be there.
-      if (code !== EMFILE && code !== ENFILE) continue;
+      if (code !== EMFILE && code !== ENFILE && code !== ENOBUFS && code !== ENOMEM) continue;
       this.service.view.count(ServiceCounter.REFUSED + RefusalCode["no-files"], 1);
       this.restUntilMs = this.#plane.nowMs + REST_MS;
       break;
@@ -50,18 +50,22 @@ export class Listener implements Pollable {
   #take(fd: number): void {
     const { service } = this;
     const plane = this.#plane;
-    plane.ledger.own(fd, plane.column);
-    if (!service.view.reserve(service.plan.limits.connections)) {
-      service.view.count(ServiceCounter.REFUSED + RefusalCode["limit-service"], 1);
-      service.view.count(ServiceCounter.ENDED + EndCode.limit, 1);
-      plane.ledger.disown(fd);
-      abort(fd);
-      return;
-    }
     service.view.count(ServiceCounter.TOTAL, 1);
+    if (!plane.ledger.own(fd, plane.column)) return this.#turnAway(fd, RefusalCode["no-files"]);
+    if (!service.view.reserve(service.plan.limits.connections)) {
+      plane.ledger.disown(fd);
+      return this.#turnAway(fd, RefusalCode["limit-service"]);
+    }
     const connection = new Connection(plane, service, fd);
     connection.client.sourcePort = readSocketAddress(this.#peer, connection.client.source);
     this.#onAccepted(connection);
     connection.begin(service.plan.acceptProxy && service.trusts(connection.client.source));
+  }
+
+  /** Nothing is known of the client yet and nothing is kept: this costs as little as it can. */
+  #turnAway(fd: number, refusal: number): void {
+    this.service.view.count(ServiceCounter.REFUSED + refusal, 1);
+    this.service.view.count(ServiceCounter.ENDED + EndCode.limit, 1);
+    abort(fd);
   }
 }

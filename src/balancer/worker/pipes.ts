@@ -22,7 +22,7 @@ export class KernelPipes {
   readonly #free: KernelPipe[] = [];
   readonly #pair = new Int32Array(2);
   #made = 0;
-  own: (fd: number) => void = () => {};
+  own: (fd: number) => boolean = () => true;
   disown: (fd: number) => void = () => {};
 
   /** An empty pipe, or null when there are too many or no descriptors are left. */
@@ -32,8 +32,11 @@ export class KernelPipes {
     if (this.#made >= MOST || sys.pipe2(this.#pair, O_NONBLOCK | O_CLOEXEC) !== 0) return null;
     const pipe = { output: this.#pair[0]!, input: this.#pair[1]! };
     this.#made++;
-    this.own(pipe.input);
-    this.own(pipe.output);
+    const owned = this.own(pipe.input) && this.own(pipe.output);
+    if (!owned) {
+      this.discard(pipe);
+      return null;
+    }
     sys.fcntl(pipe.input, F_SETPIPE_SZ, PIPE_BYTES);
     return pipe;
   }

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { MAX_FILES, memoryLayout } from "../../../src/balancer/shared/layout.ts";
 import { Ledger } from "../../../src/balancer/shared/ledger.ts";
 import { testMemory } from "./shared-memory.ts";
 
@@ -55,4 +56,10 @@ test("a descriptor beyond the ledger is refused, and control may disown while it
   ledger.forEachOwned(1, (fd) => ledger.disown(fd));
   expect(owned(ledger, 1)).toEqual([]);
   expect(() => new Ledger(memory.buffer, memory.layout, 2)).toThrow(RangeError);
+});
+
+test("a limit of a billion descriptors, as in some containers, does not make a ledger of gigabytes", () => {
+  const layout = memoryLayout({ stickyEntries: 1024, sourceEntries: 1024, files: 1_073_741_816 });
+  expect(layout.files).toBe(MAX_FILES);
+  expect(layout.bytes - layout.ledgers).toBeLessThan(32 << 20);
 });

@@ -45,6 +45,8 @@ export interface SessionDirectory {
   connected(sighting: Sighting): void;
   /** That connection is over, since `atMs` (unix milliseconds). */
   disconnected(connection: string, atMs: number, bytesIn: number, bytesOut: number): void;
+  /** Ids of all connections that are not over, as far as is known. */
+  open(): Iterable<string>;
   /** Connections of which nobody will tell that they are over: whoever had them is gone. */
   lost(isLost: (connection: string) => boolean, atMs: number): void;
   /** All sessions, in a stable order: by user, then by id. */
@@ -112,6 +114,10 @@ export class MemoryDirectory implements SessionDirectory {
     session.bytesIn += bytesIn;
     session.bytesOut += bytesOut;
     this.#leave(session, (one) => one === connection, atMs);
+  }
+
+  open(): Iterable<string> {
+    return this.#open.keys();
   }
 
   lost(isLost: (connection: string) => boolean, atMs: number): void {

@@ -3,7 +3,14 @@
 import { formatAddress } from "../../protocols/address.ts";
 import { CUT_AT } from "../../protocols/rdp/user.ts";
 import type { MemoryLayout } from "../shared/layout.ts";
-import { ConnectionRecord, connectionIdText, RecordKind, readRecord } from "../shared/record.ts";
+import {
+  ConnectionRecord,
+  columnOfId,
+  connectionIdText,
+  parseConnectionId,
+  RecordKind,
+  readRecord,
+} from "../shared/record.ts";
 import { RingReader } from "../shared/ring.ts";
 import { RECOGNISED_BY } from "../shared/words.ts";
 import type { SessionDirectory, Sighting } from "./directory.ts";
@@ -16,6 +23,12 @@ export interface AccessLine {
 
 /** Records of one column at once, so that the main thread does other things as well. */
 const AT_ONCE = 2_000;
+
+/** The open connections of one worker: the low halves of their ids. */
+export interface OpenNumbers {
+  readonly column: number;
+  readonly numbers: Uint32Array;
+}
 
 export interface RecordsOptions {
   readonly memory: ArrayBuffer;
@@ -31,6 +44,8 @@ export class Records {
   readonly #options: RecordsOptions;
   readonly #readers = new Map<number, RingReader>();
   readonly #record = new ConnectionRecord();
+  /** Records of a column that were dropped before the directory was last compared with what its worker has. */
+  readonly #compared = new Map<number, number>();
 
   constructor(options: RecordsOptions) {
     this.#options = options;
@@ -56,9 +71,29 @@ export class Records {
     return more;
   }
 
-  /** Records that were lost because control was too slow. */
-  dropped(): number {
-    return [...this.#readers.values()].reduce((sum, reader) => sum + reader.dropped(), 0);
+  /**
+   * Ends in the directory what has ended without a word, because the end found no room in its ring. As long as no column has
+   * dropped anything, nobody is asked. `list` asks the workers of `columns`; one that does not answer is asked the next time.
+   */
+  async compare(
+    columns: readonly number[],
+    list: () => Promise<OpenNumbers[]>,
+    wallClock: () => number,
+  ): Promise<void> {
+    const dropped = columns.map((column) => [column, this.#reader(column).dropped()] as const);
+    if (dropped.every(([column, count]) => count === (this.#compared.get(column) ?? 0))) return;
+    const { directory } = this.#options;
+    // A connection is listed from its first moment on: who was known before and is not listed has ended.
+    const known = new Set(directory.open());
+    const open = new Map((await list()).map(({ column, numbers }) => [column, new Set(numbers)]));
+    // Ends that did find room say how much was transferred.
+    this.drain(columns);
+    const hasEnded = (id: string) => {
+      const parsed = parseConnectionId(id);
+      return parsed !== undefined && known.has(id) && open.get(columnOfId(parsed.high))?.has(parsed.low) === false;
+    };
+    directory.lost(hasEnded, wallClock());
+    for (const [column, count] of dropped) if (open.has(column)) this.#compared.set(column, count);
   }
 
   #reader(column: number): RingReader {

@@ -56,6 +56,8 @@ const TICK_MS = 1_000;
 /** How often it is looked whether the other process of a takeover still lives. */
 const NEIGHBOUR_MS = 200;
 const SNAPSHOT_MS = 60_000;
+/** How often it is looked whether a full ring has kept an end from the session directory. */
+const COMPARE_MS = 60_000;
 const ENDING_MS = 100;
 /** At the start, clients wait this long at most for every server's first check; by then one that hangs has failed it. */
 const FIRST_RESULTS_MS = 3_000;
@@ -232,6 +234,7 @@ export class RunningBalancer implements Balancer {
     this.#every(TICK_MS, () => this.#tick());
     this.#every(NEIGHBOUR_MS, () => this.#lookAtNeighbours());
     this.#every(SNAPSHOT_MS, () => void this.#save());
+    this.#every(COMPARE_MS, () => void this.#compareSessions());
   }
 
   #every(ms: number, what: () => void): void {
@@ -296,6 +299,10 @@ export class RunningBalancer implements Balancer {
     this.#drainRecords();
     const isLost = (id: string) => columns.includes(columnOfId(parseConnectionId(id)?.high ?? 0));
     this.#directory.lost(isLost, this.#options.timing.wallClock());
+  }
+
+  async #compareSessions(): Promise<void> {
+    await this.#records.compare(this.#workers.columns, () => this.#workers.list(), this.#options.timing.wallClock);
   }
 
   #allColumns(): number[] {

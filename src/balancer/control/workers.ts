@@ -18,7 +18,8 @@ import type { Scoreboard } from "../shared/scoreboard.ts";
 import type { SourceTable } from "../shared/sources.ts";
 import type { StickyTable } from "../shared/sticky.ts";
 import type { WorkerBirth } from "../worker/data-plane.ts";
-import type { EndSelector, FromWorker, OpenConnection, ToWorker } from "../worker/messages.ts";
+import type { EndSelector, FromWorker, ToWorker } from "../worker/messages.ts";
+import type { OpenNumbers } from "./records.ts";
 
 /** The worker's entry. In the executable all modules are one file, and build.ts puts this entry beside it. */
 const WORKER = new URL(IS_EXECUTABLE ? "balancer/worker/main.js" : "../worker/main.ts", import.meta.url);
@@ -208,13 +209,12 @@ export class Workers {
     return answers.reduce((sum, answer) => sum + (answer.kind === "ended" ? answer.count : 0), 0);
   }
 
-  /** The open connections of every worker, by its column. */
-  async list(): Promise<{ column: number; items: readonly OpenConnection[] }[]> {
+  /** The open connections of every worker that answers. */
+  async list(): Promise<OpenNumbers[]> {
     const answers = await this.#ask((request) => ({ kind: "list", request }));
-    return answers.map((answer, index) => ({
-      column: this.#slots[index]!.column,
-      items: answer.kind === "connections" ? answer.items : [],
-    }));
+    return answers.flatMap((answer, index) =>
+      answer.kind === "connections" ? { column: this.#slots[index]!.column, numbers: answer.numbers } : [],
+    );
   }
 
   /** Asks every worker; one that is lost meanwhile answers with nothing. */

@@ -1,9 +1,8 @@
 /** The thread of one worker: the loop, and control's mail between two turns. */
 import { parentPort, workerData } from "node:worker_threads";
 import { slotOf } from "../shared/server-id.ts";
-import type { Connection } from "./connection.ts";
 import { DataPlane, type WorkerBirth } from "./data-plane.ts";
-import type { EndSelector, FromWorker, OpenConnection, ToWorker } from "./messages.ts";
+import type { EndSelector, FromWorker, ToWorker } from "./messages.ts";
 
 const birth = workerData as WorkerBirth;
 const plane = new DataPlane(birth, Math.random);
@@ -18,12 +17,11 @@ control.on("message", (message: ToWorker) => {
       plane.adopt(message.plan);
       return tell({ kind: "ready", generation: message.plan.generation });
     case "stop-listening":
-      plane.stopListening();
-      return tell({ kind: "stopped-listening" });
+      return plane.stopListening();
     case "end":
       return tell({ kind: "ended", request: message.request, count: end(message.which, message.end) });
     case "list":
-      return tell({ kind: "connections", request: message.request, items: [...plane.open()].map(describe) });
+      return tell({ kind: "connections", request: message.request, numbers: numbers() });
     case "break":
       breakNow = message.how;
   }
@@ -48,21 +46,8 @@ function end(which: EndSelector, code: number): number {
   return count;
 }
 
-function describe(connection: Connection): OpenConnection {
-  const { client, decision } = connection;
-  return {
-    number: connection.number,
-    service: connection.service.plan.id,
-    pool: decision.pool?.plan.id ?? -1,
-    server: decision.server?.plan.id ?? 0,
-    source: client.source,
-    sourcePort: client.sourcePort,
-    user: client.user.subarray(0, client.userLength),
-    recognisedBy: decision.recognisedBy,
-    startedMs: connection.startedMs,
-    bytesIn: connection.toServer.bytes,
-    bytesOut: connection.toClient.bytes,
-  };
+function numbers(): Uint32Array {
+  return Uint32Array.from([...plane.open()], ({ number }) => number);
 }
 
 function run(): void {

@@ -7,6 +7,7 @@ export type ToWorker =
   | { readonly kind: "stop-listening" }
   /** Ends connections: those with these numbers, those to a server, or all. `end` is an EndCode. */
   | { readonly kind: "end"; readonly request: number; readonly which: EndSelector; readonly end: number }
+  /** Which connections are open? */
   | { readonly kind: "list"; readonly request: number }
   /** For rehearsals (HOLDFAST_REHEARSE=1): the worker breaks on purpose. */
   | { readonly kind: "break"; readonly how: "throw" | "hang" };
@@ -26,22 +27,6 @@ export interface EndSelector {
 /** From a worker. */
 export type FromWorker =
   | { readonly kind: "ready"; readonly generation: number }
-  | { readonly kind: "stopped-listening" }
   | { readonly kind: "ended"; readonly request: number; readonly count: number }
-  | { readonly kind: "connections"; readonly request: number; readonly items: readonly OpenConnection[] };
-
-/** An open connection, for people. */
-export interface OpenConnection {
-  readonly number: number;
-  readonly service: number;
-  readonly pool: number;
-  /** ServerId; 0 while there is none. */
-  readonly server: number;
-  readonly source: Uint8Array;
-  readonly sourcePort: number;
-  readonly user: Uint8Array;
-  readonly recognisedBy: number;
-  readonly startedMs: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-}
+  /** Numbers only, 4 bytes each: the worker serves nobody while it tells of tens of thousands. */
+  | { readonly kind: "connections"; readonly request: number; readonly numbers: Uint32Array };

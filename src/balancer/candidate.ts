@@ -31,14 +31,6 @@ export class TriedSet {
     for (let i = 0; i < this.#ids.length; i++) if (this.#ids[i] === id) return true;
     return false;
   }
-
-  clear(): void {
-    this.#ids.length = 0;
-  }
-
-  get size(): number {
-    return this.#ids.length;
-  }
 }
 
 /** Nothing was tried yet. Never added to. */

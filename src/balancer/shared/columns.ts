@@ -50,7 +50,10 @@ export class Columns {
 
   /** Control: nobody counts here any more. */
   free(column: number): void {
-    for (let word = 0; word < COLUMN_WORDS; word++) Atomics.store(this.#words, column * COLUMN_WORDS + word, 0);
+    // The state last: another process may claim the column the moment it is free.
+    for (let word = COLUMN_WORDS - 1; word >= STATE; word--) {
+      Atomics.store(this.#words, column * COLUMN_WORDS + word, 0);
+    }
   }
 
   /** Worker: alive, once a turn, with so many connections. */

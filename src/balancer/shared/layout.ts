@@ -5,7 +5,7 @@
  * over from one with another version starts from the snapshot instead of the shared memory.
  */
 export const LAYOUT_MAGIC = 0x484f4c44; // "HOLD"
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 /** Columns: one for each worker of both processes of a takeover; column 0 keeps the counters of workers that are gone. */
 export const MAX_COLUMNS = 34;

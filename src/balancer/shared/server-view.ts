@@ -20,7 +20,6 @@ const LAST_KNOWN = 10;
 
 // Words of a server in a worker's column.
 const CONNECTIONS = 0;
-const QUEUED = 1;
 
 /** A server's counters: positions in a worker's column. */
 export const ServerCounter = { TOTAL: 0, BYTES_IN: 1, BYTES_OUT: 2, FAILURES: 3 } as const;
@@ -86,7 +85,7 @@ export class ServerView {
     );
   }
 
-  /** Control only. The first time READY or leaving DOWN starts the ramp at `nowSec`. */
+  /** Control only. READY after DOWN or MAINTENANCE begins the slow start at `nowSec`; the first READY does not. */
   setState(state: ServerState, nowSec: number): void {
     const before = Atomics.exchange(this.#words, this.#at + STATE, state);
     if (state === ServerState.READY && (before === ServerState.DOWN || before === ServerState.MAINTENANCE)) {
@@ -146,18 +145,9 @@ export class ServerView {
 
   /** Open connections, over all workers and both processes of a takeover. Any; O(workers). */
   connections(): number {
-    return this.#sum(CONNECTIONS);
-  }
-
-  /** Clients that wait for this server. Any. */
-  queued(): number {
-    return this.#sum(QUEUED);
-  }
-
-  #sum(word: number): number {
     let total = 0;
     const step = MAX_SERVERS * SERVER_COLUMN_WORDS;
-    let at = this.#slot * SERVER_COLUMN_WORDS + word;
+    let at = this.#slot * SERVER_COLUMN_WORDS + CONNECTIONS;
     for (let left = this.#board.columnsInUse(); left > 0; left--, at += step) total += Atomics.load(this.#columns, at);
     return total;
   }
@@ -180,11 +170,6 @@ export class ServerView {
   /** Worker: a reserved connection has ended. */
   release(): void {
     Atomics.sub(this.#columns, this.#mine + CONNECTIONS, 1);
-  }
-
-  /** Worker: one client more (1) or less (-1) waits for this server. */
-  queue(change: 1 | -1): void {
-    Atomics.add(this.#columns, this.#mine + QUEUED, change);
   }
 
   /** Worker: adds to a counter of ServerCounter. */
@@ -215,7 +200,7 @@ export class ServerView {
     return Atomics.load(this.#words, this.#at + CONNECT_MICROS);
   }
 
-  /** Worker: a connect failed. Control: 0 to begin again. */
+  /** Worker: a connect failed. */
   failed(): void {
     Atomics.add(this.#words, this.#at + FAILURES, 1);
   }

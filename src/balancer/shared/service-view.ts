@@ -15,9 +15,10 @@ export const ServiceCounter = {
   RECOGNISED: 3,
   /** + position in REFUSALS */
   REFUSED: 8,
-  /** + position in ENDS */
-  ENDED: 8 + REFUSALS.length,
+  /** + position in ENDS. Not right behind the refusals: one more of them must not move what two processes share. */
+  ENDED: 40,
 } as const;
+if (ServiceCounter.REFUSED + REFUSALS.length > ServiceCounter.ENDED) throw new Error("ServiceCounter.ENDED is too low");
 if (ServiceCounter.ENDED + ENDS.length > SERVICE_COUNTERS) throw new Error("SERVICE_COUNTERS is too small");
 
 /** One service's words. */

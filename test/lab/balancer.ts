@@ -65,19 +65,23 @@ export class Balancer {
     await Promise.race([accepts(this.#port, START_WITHIN_MS), gone]);
   }
 
-  /** Asks it to end, as systemd would. @returns its exit code, negative if it had to be killed */
-  async down(): Promise<number> {
+  /** Asks it to end, as systemd would. Rejects with what it wrote when it does not end in order, or not in time. */
+  async down(): Promise<void> {
     const child = this.#child;
     if (!child) throw new Error("the balancer is not running");
     this.#child = undefined;
     child.signal("SIGTERM");
-    return child.ended(STOP_WITHIN_MS);
+    const code = await child.ended(STOP_WITHIN_MS);
+    if (code !== 0) throw new Error(`holdfast up was asked to end, and ended with ${code}\n${child.output()}`);
   }
 
   /** Ends it and removes what it kept. */
   async stop(): Promise<void> {
-    if (this.#child) await this.down();
-    await rm(this.#folder, { recursive: true, force: true });
+    try {
+      if (this.#child) await this.down();
+    } finally {
+      await rm(this.#folder, { recursive: true, force: true });
+    }
   }
 
   #read(line: string): void {

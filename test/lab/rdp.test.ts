@@ -82,7 +82,7 @@ test(
 test(
   "they find their own sessions after the balancer was stopped and started again",
   async () => {
-    expect(await balancer.down()).toBe(0);
+    await balancer.down();
     await balancer.up();
     await everyoneFindsTheirOwn(USERS, "user", (nth) => ({ from: address(nth + 2) }));
   },

@@ -8,6 +8,12 @@ export interface SourceMask {
   readonly ipv6: number;
 }
 
+/**
+ * One client, where nothing else is said: an IPv4 address, or the 64 bits that a network gives an IPv6 host, which may
+ * call itself anything behind them. The schema has the same default.
+ */
+export const DEFAULT_MASK: SourceMask = { ipv4: 32, ipv6: 64 };
+
 /** Masks sources into one reused buffer. */
 export class MaskedSource {
   readonly #mask: SourceMask;

@@ -3,7 +3,7 @@ import type { Picker } from "./algorithms/algorithm.ts";
 import { algorithmNamed } from "./algorithms/index.ts";
 import { Candidate } from "./candidate.ts";
 import type { Client } from "./client.ts";
-import type { SourceMask } from "./masked-source.ts";
+import { DEFAULT_MASK, type SourceMask } from "./masked-source.ts";
 import { persistenceNamed } from "./persistence/index.ts";
 import type { Recogniser } from "./persistence/persistence.ts";
 import type { PoolPlan } from "./plan.ts";
@@ -12,9 +12,6 @@ import type { PoolView } from "./shared/pool-view.ts";
 import type { Scoreboard } from "./shared/scoreboard.ts";
 import type { ServerId } from "./shared/server-id.ts";
 import type { StickyTable } from "./shared/sticky.ts";
-
-/** Masks for algorithms by source in a pool without persistence; the schema has the same defaults. */
-const DEFAULT_MASK: SourceMask = { ipv4: 32, ipv6: 64 };
 
 /** The table learns that a connected client is there this often, or twice in the time after which it would be forgotten. */
 const TOUCH_MS = 60_000;

@@ -38,10 +38,10 @@ const limits = section("`limits`", {
   connections: wholeNumber(1, 10_000_000).optional().describe("Most open connections. Default: no limit."),
   "connections-per-source": wholeNumber(1, 1_000_000)
     .optional()
-    .describe("Most open connections of one client address. Default: no limit."),
+    .describe("Most open connections of one client address (of IPv6, its /64). Default: no limit."),
   "new-per-source": rate
     .optional()
-    .describe("Most new connections of one client address, such as `50/s`. Default: no limit."),
+    .describe("Most new connections of one client address (of IPv6, its /64), such as `50/s`. Default: no limit."),
 });
 
 /** A service: addresses, a protocol, and the way to the pools. */

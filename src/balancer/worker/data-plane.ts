@@ -10,9 +10,10 @@ import { type Pollable, Poller, READABLE } from "../../os/poller.ts";
 import type { TokenKey } from "../../protocols/rdp/token.ts";
 import type { Client } from "../client.ts";
 import { PoolRuntime } from "../decide.ts";
+import { DEFAULT_MASK, MaskedSource } from "../masked-source.ts";
 import type { Plan } from "../plan.ts";
 import { Columns } from "../shared/columns.ts";
-import { Fingerprinter, saltOf } from "../shared/fingerprint.ts";
+import { Fingerprinter } from "../shared/fingerprint.ts";
 import type { MemoryLayout } from "../shared/layout.ts";
 import { Ledger } from "../shared/ledger.ts";
 import { Scoreboard } from "../shared/scoreboard.ts";
@@ -74,6 +75,7 @@ export class DataPlane implements WorkerContext {
   readonly #wakeBytes = new BigUint64Array([1n]);
   readonly #random: () => number;
   #fingerprinter = new Fingerprinter(new Uint8Array(16));
+  readonly #maskedSource = new MaskedSource(DEFAULT_MASK);
   readonly #sourceKey = new Int32Array(4);
   #listeners = new Map<number, Listener>();
   readonly #queues = new Map<number, PoolQueue>();
@@ -276,8 +278,9 @@ export class DataPlane implements WorkerContext {
   // Sources
 
   admitSource(service: ServiceRuntime, client: Client): number {
-    const { limits, name } = service.plan;
-    this.#fingerprinter.of(saltOf(name), SOURCE_KIND, client.source, 0, 16, this.#sourceKey);
+    const { limits } = service.plan;
+    const source = this.#maskedSource.of(client);
+    this.#fingerprinter.of(service.salt, SOURCE_KIND, source, 0, source.length, this.#sourceKey);
     return this.sources.admit(
       this.#sourceKey,
       limits.connectionsPerSource,

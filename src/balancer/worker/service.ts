@@ -7,6 +7,7 @@ import type { Candidate } from "../candidate.ts";
 import type { Client } from "../client.ts";
 import type { PoolRuntime } from "../decide.ts";
 import type { RoutePlan, ServicePlan } from "../plan.ts";
+import { saltOf } from "../shared/fingerprint.ts";
 import type { ServerId } from "../shared/server-id.ts";
 import type { ServiceView } from "../shared/service-view.ts";
 import { EndCode } from "../shared/words.ts";
@@ -21,6 +22,8 @@ export interface RouteRuntime {
 export class ServiceRuntime {
   readonly plan: ServicePlan;
   readonly view: ServiceView;
+  /** Keeps its sources apart from those of other services. */
+  readonly salt: number;
   /** What must be read before a client can be routed; null: nothing. */
   readonly greeting: Greeting | null;
   /** The same behind a PROXY header. */
@@ -33,12 +36,16 @@ export class ServiceRuntime {
   constructor(plan: ServicePlan, view: ServiceView, pools: ReadonlyMap<number, PoolRuntime>) {
     this.plan = plan;
     this.view = view;
+    this.salt = saltOf(plan.name);
     this.greeting = plan.protocol === "rdp" ? rdpRequest : null;
     this.envelope = proxyEnvelope(this.greeting);
-    this.#routes = [...plan.routes].sort(mostSpecificFirst).map((route) => ({
-      plan: route,
-      runtime: { pools: route.pools.map((id) => pools.get(id)!), server: route.server ?? (0 as const) },
-    }));
+    this.#routes = plan.routes
+      .flatMap(oneForEachNetwork)
+      .sort(mostSpecificFirst)
+      .map((route) => ({
+        plan: route,
+        runtime: { pools: route.pools.map((id) => pools.get(id)!), server: route.server ?? (0 as const) },
+      }));
     for (const { runtime } of this.#routes) {
       for (const pool of runtime.pools) {
         for (const { id, address, port } of pool.plan.servers) {
@@ -103,12 +110,17 @@ function isIn(networks: readonly Cidr[], address: Uint8Array): boolean {
   return false;
 }
 
+/** A route is as specific as the network that the client is in, not as the longest that it names. */
+function oneForEachNetwork(route: RoutePlan): RoutePlan[] {
+  return route.source?.map((network) => ({ ...route, source: [network] })) ?? [route];
+}
+
 /** A collection is more specific than an address block, a longer prefix than a shorter one, anything than nothing. */
 function mostSpecificFirst(a: RoutePlan, b: RoutePlan): number {
   return specificity(b) - specificity(a);
 }
 
 function specificity(route: RoutePlan): number {
-  const longest = route.source?.reduce((bits, network) => Math.max(bits, network.bits + 1), 0) ?? 0;
-  return (route.collection === undefined ? 0 : 1000) + longest;
+  const network = route.source?.[0];
+  return (route.collection === undefined ? 0 : 1000) + (network === undefined ? 0 : network.bits + 1);
 }

@@ -55,6 +55,7 @@ services:
   half: { listen: "127.0.0.1:0", protocol: tcp, pool: silent, timeouts: { half-close: 700ms } }
   few: { listen: "127.0.0.1:0", protocol: tcp, pool: one, limits: { connections: 2 } }
   sources: { listen: "127.0.0.1:0", protocol: tcp, pool: one, limits: { connections-per-source: 2 } }
+  networks: { listen: "127.0.0.1:0", protocol: tcp, pool: one, trust: 127.0.0.1, accept-proxy: true, limits: { connections-per-source: 1 } }
   rate: { listen: "127.0.0.1:0", protocol: tcp, pool: one, limits: { new-per-source: 4/s } }
 pools:
   one: { servers: { server: ${server.address} } }
@@ -192,6 +193,19 @@ describe("limits", () => {
     const again = [await Client.connect(port), await Client.connect(port)];
     for (const client of again) expect(await client.server()).toBe("server");
     await Promise.all([...again, third].map((client) => client.leave()));
+  });
+
+  test("all addresses of one IPv6 network are one source: a host there may call itself anything", async () => {
+    const port = balancer.port("networks");
+    const from = (address: string) => Client.connect(port, { first: `PROXY TCP6 ${address} ::1 1 2\r\nhello` });
+    const first = await from("2001:db8:1:1::1");
+    await first.server();
+    const second = await from("2001:db8:1:1:ffff::2");
+    await second.ended;
+    expect((await refused("networks"))["limit-source"]).toBe(1);
+    const neighbour = await from("2001:db8:1:2::1");
+    expect(await neighbour.server()).toBe("server");
+    await Promise.all([first, second, neighbour].map((client) => client.leave()));
   });
 
   test("new connections of a source in a second: what is too much is refused, later ones are taken", async () => {

@@ -60,6 +60,7 @@ export class AccessLog {
       `,"client":"${formatEndpoint(record.source, 0, record.sourcePort)}"` +
       `,"user":${record.userLength === 0 ? NO_NAME : this.#user(record)}` +
       `,"recognisedBy":"${RECOGNISED_BY[record.recognisedBy] ?? "new"}"` +
+      `,"outboundPort":${record.outboundPort === 0 ? NO_NAME : record.outboundPort}` +
       `,"attempts":${record.attempts}` +
       `,"queueMs":${milliseconds(record.queueMs)}` +
       `,"connectMs":${milliseconds(record.connectMs)}` +

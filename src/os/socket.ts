@@ -136,8 +136,6 @@ export function dial(to: Uint8Array): number {
   const fd = sys.socket(to[0]!, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno();
   sys.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, 4);
-  // A server that vanishes without a word is noticed before the idle timeout of half a day.
-  sys.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, ON, 4);
   if (sys.connect(fd, to, to.length) !== 0) {
     const code = errno();
     if (code !== EINPROGRESS) {
@@ -154,6 +152,11 @@ export function socketError(fd: number): number {
   length[0] = 4;
   sys.getsockopt(fd, SOL_SOCKET, SO_ERROR, number, length);
   return number[0]!;
+}
+
+/** The kernel asks a silent peer now and then whether it is still there (tcp(7), tcp_keepalive_time). */
+export function keepAlive(fd: number): void {
+  sys.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, ON, 4);
 }
 
 /** Closes with a reset instead of a regular end: the peer must not take what it has for the whole. */

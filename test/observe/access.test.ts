@@ -25,6 +25,7 @@ function ended(user: Uint8Array | string = "alice"): ConnectionRecord {
   record.reason = Reason.SERVER_DOWN;
   record.end = EndCode["client-closed"];
   record.attempts = 2;
+  record.outboundPort = 41_870;
   record.source.set(parseAddress("10.1.4.22")!);
   record.sourcePort = 51_234;
   record.startedMs = Date.parse("2026-11-21T11:25:00.000Z");
@@ -57,6 +58,7 @@ describe("an access line", () => {
       client: "10.1.4.22:51234",
       user: "alice",
       recognisedBy: "user",
+      outboundPort: 41_870,
       attempts: 2,
       queueMs: null,
       connectMs: 1.3,

@@ -5,7 +5,7 @@
  */
 import { EADDRNOTAVAIL, EAGAIN, EMFILE, ENFILE, ETIMEDOUT, errno, sys } from "../../os/libc.ts";
 import { FAILED, HUNG_UP, PEER_ENDED, type Pollable, READABLE, WRITABLE } from "../../os/poller.ts";
-import { abort, dial, MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR, socketError } from "../../os/socket.ts";
+import { abort, dial, keepAlive, MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR, socketError } from "../../os/socket.ts";
 import { NEED_MORE } from "../../protocols/result.ts";
 import { NONE_TRIED, TriedSet } from "../candidate.ts";
 import { newClient } from "../client.ts";
@@ -43,8 +43,6 @@ export class Connection extends Timed implements Pollable {
   readonly toClient = new Way();
   readonly acceptedMs: number;
   readonly startedMs: number;
-  /** The balancer's own port towards the server; 0 until someone asks. */
-  outboundPort = 0;
   attempts = 0;
   /** Milliseconds; -1 for what has not happened. */
   queueMs = -1;
@@ -473,6 +471,8 @@ export class Connection extends Timed implements Pollable {
     const due = this.#lastActiveMs + limit;
     if (due <= nowMs) return this.close(EndCode["idle-timeout"]);
     touch(this.client, this.decision, this.#plane.nowSec);
+    // A server that vanishes without a word is noticed before the idle timeout of half a day. Who stays a while pays for it.
+    keepAlive(this.#serverFd);
     this.#plane.timers.set(this, Math.min(due, nowMs + this.decision.pool!.touchMs));
   }
 

@@ -22,8 +22,6 @@ export interface Journaled {
   readonly queueMs: number;
   readonly connectMs: number;
   readonly firstByteMs: number;
-  /** The balancer's own port towards the server; 0 until it was asked for. */
-  outboundPort: number;
 }
 
 export class Journal {
@@ -32,6 +30,8 @@ export class Journal {
   readonly #record = new ConnectionRecord();
   /** The access log is on: every end is recorded. Otherwise only those of users, for the directory. */
   everyEnd = true;
+  /** The balancer's own port towards the server, which the server's log has; 0 where nobody asks. */
+  #outboundPort = 0;
 
   /** `startSec`: when the process began, unix seconds. */
   constructor(memory: ArrayBuffer, layout: MemoryLayout, column: number, startSec: number) {
@@ -47,16 +47,14 @@ export class Journal {
   /** A user has reached a server. */
   opened(connection: Journaled): void {
     if (connection.client.userLength === 0) return;
-    connection.outboundPort = localPort(connection.serverFd);
+    this.#outboundPort = 0;
     this.#write(connection, RecordKind.OPENED, 0, 0);
   }
 
   /** A connection is over; its sockets are still open. */
   ended(connection: Journaled, end: number, nowMs: number): void {
     if (!this.everyEnd && connection.client.userLength === 0) return;
-    if (connection.outboundPort === 0 && connection.serverFd >= 0) {
-      connection.outboundPort = localPort(connection.serverFd);
-    }
+    this.#outboundPort = this.everyEnd && connection.serverFd >= 0 ? localPort(connection.serverFd) : 0;
     this.#write(connection, RecordKind.ENDED, end, nowMs - connection.acceptedMs);
   }
 
@@ -76,7 +74,7 @@ export class Journal {
     record.end = end;
     record.source.set(client.source);
     record.sourcePort = client.sourcePort;
-    record.outboundPort = connection.outboundPort;
+    record.outboundPort = this.#outboundPort;
     record.startedMs = connection.startedMs;
     record.queueMs = connection.queueMs;
     record.connectMs = connection.connectMs;

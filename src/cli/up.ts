@@ -1,6 +1,6 @@
 /** `holdfast up`: runs what the file names. */
 import type { Command } from "commander";
-import { action, command } from "./command.ts";
+import { action, command, report } from "./command.ts";
 import { dataFolder } from "./data-folder.ts";
 import { Exit } from "./exit.ts";
 
@@ -27,7 +27,7 @@ export function upCommand(): Command {
       file: options.config,
       dataFolder: options.data ?? dataFolder(config.data, options.config, process.env),
       takeover: options.takeover === true,
-    });
+    }).catch((error) => report(terminal, error));
     // Not when all is written: a reader of standard output that has stopped reading would keep it for ever.
     process.exit(code);
   });

@@ -7,9 +7,10 @@ import { Hono } from "hono";
 import { createApi } from "../../api/app.ts";
 import { isAnswered, type Served, serveApi, serveMetrics } from "../../api/serve.ts";
 import { loadConfig } from "../../config/load.ts";
+import type { Config } from "../../config/schema.ts";
 import { systemTiming } from "../../deadlines/timing.ts";
 import { HoldfastError } from "../../errors.ts";
-import { createLog, openSink } from "../../observe/log.ts";
+import { createLog, type Log, openSink } from "../../observe/log.ts";
 import { passDescriptors } from "../../os/pass.ts";
 import type { EndSelector } from "../worker/messages.ts";
 import { beginTakeover, commitTakeover, leaveTo } from "./handover.ts";
@@ -18,6 +19,9 @@ import { SUPERVISED, supervise } from "./supervisor.ts";
 
 /** A successor says that it answers on the admin socket, mostly within milliseconds. */
 const SUCCESSOR_MS = 250;
+
+/** An exit code that the supervisor does not take for an end (EX_TEMPFAIL of sysexits(3)). */
+const START_AGAIN = 75;
 
 export interface UpOptions {
   readonly file: string;
@@ -61,57 +65,66 @@ export async function serve(options: UpOptions): Promise<number> {
     cores: navigator.hardwareConcurrency,
     inheritance,
   });
-  const process_ = new UpProcess(balancer, () => sink.flush());
-  await balancer.start();
-  const api = createApi({
-    balancer,
-    log,
-    requestId: () => randomBytes(8).toString("hex"),
-    extra: process_.routes(),
-  });
-  const farewell = inheritance && (await commitTakeover(socket));
-  if (farewell) balancer.succeed(farewell);
-  await process_.serve(api, socket, inheritance !== null);
-  // When it is gone already, there is nobody to tell.
-  if (farewell) await leaveTo(farewell).catch(() => {});
-  const metrics = config.metrics && serveMetrics(balancer, config.metrics.listen);
-  if (metrics) process_.alsoStop(metrics);
+  const process_ = new UpProcess(balancer, log, () => sink.flush());
+  try {
+    await process_.begin(config, socket, inheritance !== null);
+  } catch (error) {
+    const why = (error as Error).message;
+    if (process_.isAlone) log.error("takeover.broken", `it took over and cannot serve: ${why}`);
+    await process_.close();
+    if (process_.isAlone) return START_AGAIN;
+    throw error;
+  }
   const listen = Object.values(config.services).map(
     (service) => `${service.name} on ${balancer.listen(service).join(" ")}`,
   );
   log.info("balancer.ready", `serving ${listen.join(", ")}`, { pid: process.pid, data, file: options.file });
-  return process_.untilEnd(config.shutdown.within);
+  return process_.untilEnd(config.shutdown.within, process);
 }
 
 /** The process around a balancer: its sockets, its signals, its end. */
-class UpProcess {
+export class UpProcess {
   readonly #balancer: RunningBalancer;
+  readonly #log: Log;
   readonly #flush: () => Promise<void>;
-  readonly #served: Served[] = [];
+  readonly #api: ReturnType<typeof createApi>;
+  #served: Served[] = [];
+  #isAlone = false;
   /** Where it was reached before it was taken over. */
   #old: Served[] = [];
-  #api: ReturnType<typeof createApi> | null = null;
   #end: (code: number) => void = () => {};
   readonly #ended = new Promise<number>((resolve) => {
     this.#end = resolve;
   });
 
-  constructor(balancer: RunningBalancer, flush: () => Promise<void>) {
+  constructor(balancer: RunningBalancer, log: Log, flush: () => Promise<void>) {
     this.#balancer = balancer;
+    this.#log = log;
     this.#flush = flush;
+    const requestId = () => randomBytes(8).toString("hex");
+    this.#api = createApi({ balancer, log, requestId, extra: this.#routes() });
   }
 
-  async serve(api: ReturnType<typeof createApi>, socket: string, replace: boolean): Promise<void> {
-    this.#api = api;
-    this.#served.push(await serveApi(api, socket, { replace }));
+  /** Serves, or takes over from the process that answers on `socket`. When it throws, `close` what there is by then. */
+  async begin(config: Config, socket: string, isTakeover: boolean): Promise<void> {
+    await this.#balancer.start();
+    // What could fail comes first: after the commit there is nobody else.
+    if (config.metrics) this.#served.push(serveMetrics(this.#balancer, config.metrics.listen));
+    const farewell = isTakeover ? await commitTakeover(socket) : null;
+    this.#isAlone = isTakeover;
+    if (farewell) this.#balancer.succeed(farewell);
+    this.#served.push(await serveApi(this.#api, socket, { replace: isTakeover }));
+    // When it is gone already, there is nobody to tell.
+    if (farewell) await leaveTo(farewell).catch(() => {});
   }
 
-  alsoStop(served: Served): void {
-    this.#served.push(served);
+  /** Has the process before let go? If this one ends, nobody serves. */
+  get isAlone(): boolean {
+    return this.#isAlone;
   }
 
   /** What only a process that takes over asks, and rehearsals. */
-  routes(): Hono {
+  #routes(): Hono {
     const app = new Hono();
     app.post("/takeover/begin", async (c) => {
       const { doormat, pid } = await c.req.json<{ doormat: string; pid: number }>();
@@ -121,8 +134,9 @@ class UpProcess {
     });
     app.post("/takeover/commit", async (c) => {
       // What could fail comes first.
-      this.#old = this.#served.splice(0);
-      await this.serve(this.#api!, this.#balancer.successorSocket, true);
+      const served = await serveApi(this.#api, this.#balancer.successorSocket, { replace: true });
+      this.#old = this.#served;
+      this.#served = [served];
       const farewell = await this.#balancer.letGo();
       this.#outlive();
       return c.json(farewell);
@@ -152,7 +166,18 @@ class UpProcess {
 
   #outlive(): void {
     setTimeout(() => this.#leave(), SUCCESSOR_MS);
-    void this.#balancer.outlive().then(() => this.#end(0));
+    this.#endAfter(this.#balancer.outlive());
+  }
+
+  /** The process ends after `work`; when that fails, it ends all the same, with what it has. */
+  #endAfter(work: Promise<void>): void {
+    work.then(
+      () => this.#end(0),
+      (error: Error) => {
+        this.#log.error("balancer.failed", `it did not end in order: ${error.message}`, { stack: error.stack });
+        this.#end(1);
+      },
+    );
   }
 
   /** A mistake in the file is in the log; so is that another process has taken over, which has its own SIGHUP. */
@@ -160,23 +185,33 @@ class UpProcess {
     await this.#balancer.reload().catch(() => {});
   }
 
-  /** Serves until SIGTERM or SIGINT, a second of which ends it at once. SIGHUP reloads. */
-  async untilEnd(withinMs: number): Promise<number> {
+  /** Serves until one of `signals` ends it: SIGTERM or SIGINT, a second of which ends it at once. SIGHUP reloads. */
+  async untilEnd(withinMs: number, signals: Signals): Promise<number> {
     let asked = false;
     const stop = (code: number) => () => {
       if (asked) return this.#end(code);
       asked = true;
-      void this.#balancer.shutdown(withinMs).then(() => this.#end(0));
+      this.#endAfter(this.#balancer.shutdown(withinMs));
     };
-    process.on("SIGTERM", stop(143));
-    process.on("SIGINT", stop(130));
-    process.on("SIGHUP", () => void this.#reload());
+    signals.on("SIGTERM", stop(143));
+    signals.on("SIGINT", stop(130));
+    signals.on("SIGHUP", () => void this.#reload());
     const code = await this.#ended;
+    await this.close();
+    return code;
+  }
+
+  /** Nothing is served any more, and what was logged is written. */
+  async close(): Promise<void> {
     for (const served of this.#served) await served.stop();
     await this.#balancer.stop();
     await this.#flush();
-    return code;
   }
+}
+
+/** Where signals come from: the process itself. */
+export interface Signals {
+  on(signal: "SIGTERM" | "SIGINT" | "SIGHUP", listener: () => void): unknown;
 }
 
 /** The command: starts the supervisor, or serves when there is one already. @returns the exit code. */

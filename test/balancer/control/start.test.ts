@@ -49,6 +49,34 @@ pools:
   LIMIT_MS,
 );
 
+test(
+  "a start that fails at its last step ends the process, and leaves neither a port nor a socket behind",
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "holdfast-start-"));
+    ends.push(() => rm(folder, { recursive: true, force: true }));
+    const [taken, port] = [await startServer("metrics"), await freePort()];
+    const file = join(folder, "holdfast.yaml");
+    await Bun.write(
+      file,
+      `services: { all: { listen: "127.0.0.1:${port}", pool: all } }
+pools: { all: { servers: { a: "127.0.0.1:${taken}" } } }
+metrics: { listen: "127.0.0.1:${taken}" }
+`,
+    );
+    const balancer = Bun.spawn([COMMAND, "up", "-c", file, "--data", join(folder, "data")], { stderr: "pipe" });
+    ends.push(() => balancer.kill("SIGTERM"));
+    expect(await new Response(balancer.stderr).text()).toStartWith(
+      `error[socket]: the metrics page cannot listen on 127.0.0.1:${taken}:`,
+    );
+    expect(await balancer.exited).toBe(1);
+    expect(await ask(port)).toBe("refused");
+    expect(
+      await Array.fromAsync(new Bun.Glob("*.sock*").scan({ cwd: join(folder, "data"), onlyFiles: false })),
+    ).toEqual([]);
+  },
+  LIMIT_MS,
+);
+
 /** A server that says its name and ends. @returns its port */
 async function startServer(name: string): Promise<number> {
   const server = createServer((socket) => {

@@ -58,6 +58,14 @@ function planRoute(route: Service["routes"][number], { slots }: PlanContext): Ro
   };
 }
 
+/** The longest time that any pool remembers who does not come, seconds; 0 when none remembers anybody. */
+export function longestIdleSec(config: Config): number {
+  return Object.values(config.pools).reduce(
+    (longest, { persistence }) => Math.max(longest, Math.ceil((persistence?.idle ?? 0) / 1000)),
+    0,
+  );
+}
+
 function planPool(pool: Pool, context: PlanContext): PoolPlan {
   const { persistence } = pool;
   return {

@@ -38,7 +38,7 @@ import { Listeners } from "./listeners.ts";
 import { readHistogram } from "./measures.ts";
 import { Names } from "./names.ts";
 import { Neighbour } from "./neighbour.ts";
-import { makePlan } from "./planner.ts";
+import { longestIdleSec, makePlan } from "./planner.ts";
 import { RateMeter } from "./rates.ts";
 import { Records } from "./records.ts";
 import { fingerprintKey, tokenKeys } from "./secrets.ts";
@@ -120,6 +120,7 @@ export class RunningBalancer implements Balancer {
     const sizes = { stickyEntries: config.tables.sticky, sourceEntries: config.tables.sources, files: options.files };
     this.#shared = new SharedState(sizes, inheritance);
     const { board, columns, sticky, sources, ledger } = this.#shared;
+    sticky.setLongestIdle(longestIdleSec(config));
     this.#slots = new Slots(board, inheritance?.slots);
     const workers = config.workers ?? options.cores;
     this.#listeners = new Listeners(workers, inheritance?.listeners, inheritance?.listenerFds);
@@ -397,7 +398,6 @@ export class RunningBalancer implements Balancer {
       servers: this.#servers,
       directory: this.#directory,
       sticky: this.#shared.sticky,
-      stickyCapacity: this.#shared.layout.stickyEntries,
       rates: this.#rates,
       listen: (service) => this.listen(service),
     });
@@ -458,6 +458,7 @@ export class RunningBalancer implements Balancer {
     this.#servers.watch(next);
     await this.#servers.firstResults(FIRST_RESULTS_MS);
     this.#config = next;
+    this.#shared.sticky.setLongestIdle(longestIdleSec(next));
     this.#generation = { number: this.#generation.number + 1, atMs: this.#options.timing.wallClock() };
     await this.#workers.adopt(this.#generation.number);
     this.#servers.declare(next);

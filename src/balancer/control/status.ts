@@ -36,7 +36,6 @@ export interface StatusContext {
   readonly servers: Servers;
   readonly directory: SessionDirectory;
   readonly sticky: StickyTable;
-  readonly stickyCapacity: number;
   readonly rates: RateMeter;
   /** Addresses with the ports that the system gave. */
   listen(service: Service): string[];
@@ -65,7 +64,7 @@ export function makeStatus(context: StatusContext): StatusReport {
     ownSession: { came, own, ratio: came === 0 ? null : own / came },
     sticky: {
       entries: context.sticky.entries(),
-      capacity: context.stickyCapacity,
+      capacity: context.sticky.capacity,
       evictions: { ...context.sticky.evictions() },
     },
   };

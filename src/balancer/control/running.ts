@@ -104,7 +104,8 @@ export class RunningBalancer implements Balancer {
   #predecessor: Neighbour | null = null;
   /** Has begun to take over, and has not committed yet. */
   #candidate: Neighbour | null = null;
-  #reloading: Promise<unknown> = Promise.resolve();
+  /** Reloads and the beginnings of takeovers, one at a time: both change which name has which slot and which sockets there are. */
+  #turns: Promise<unknown> = Promise.resolve();
   #stopTimers: (() => void)[] = [];
   /** Another process has taken over: no checks, no records, no snapshots any more. */
   #isSuperseded = false;
@@ -322,6 +323,7 @@ export class RunningBalancer implements Balancer {
       });
     }
     this.#endDrains(nowMs);
+    this.#servers.forgetLongDead(nowMs);
     this.#forgetSessions(nowMs);
   }
 
@@ -426,15 +428,30 @@ export class RunningBalancer implements Balancer {
     };
   }
 
-  reload(): Promise<ReloadReport> {
-    this.#refuseWhenSuperseded();
-    const report = this.#reloading.then(() => this.#reload());
-    this.#reloading = report.catch(() => undefined);
-    return report;
+  async reload(): Promise<ReloadReport> {
+    return this.#inTurn(() => {
+      this.#refuseWhenSuperseded();
+      this.#refuseDuringTakeover();
+      return this.#reload();
+    });
+  }
+
+  #inTurn<T>(what: () => T | Promise<T>): Promise<T> {
+    const done = this.#turns.then(what);
+    this.#turns = done.catch(() => undefined);
+    return done;
   }
 
   #refuseWhenSuperseded(): void {
     if (this.#isSuperseded) throw new HoldfastError("api/conflict", "another process has taken over: ask again");
+  }
+
+  /** From begin to commit: the other process counts on the slots and sockets that it was told of. */
+  #refuseDuringTakeover(): void {
+    this.#lookAtNeighbours();
+    if (this.#candidate !== null) {
+      throw new HoldfastError("api/conflict", `process ${this.#candidate.pid} is just taking over`);
+    }
   }
 
   async #reload(): Promise<ReloadReport> {
@@ -562,17 +579,18 @@ export class RunningBalancer implements Balancer {
   // Being taken over, and the end
 
   /** What process `pid`, which takes over, needs, and the descriptors that go with it. */
-  handOver(pid: number): { handover: Handover; descriptors: number[] } {
+  handOver(pid: number): Promise<{ handover: Handover; descriptors: number[] }> {
+    return this.#inTurn(() => this.#handOver(pid));
+  }
+
+  #handOver(pid: number): { handover: Handover; descriptors: number[] } {
     this.#refuseWhenSuperseded();
-    this.#lookAtNeighbours();
+    this.#refuseDuringTakeover();
     if (this.#predecessor !== null) {
       throw new HoldfastError(
         "api/conflict",
         `process ${this.#predecessor.pid} still has connections of an earlier takeover: try again when they have ended`,
       );
-    }
-    if (this.#candidate !== null) {
-      throw new HoldfastError("api/conflict", `process ${this.#candidate.pid} is just taking over`);
     }
     this.#candidate = this.#neighbour(pid, []);
     return {
@@ -592,6 +610,7 @@ export class RunningBalancer implements Balancer {
 
   /** Another process serves now: let go of everything but the connections there are. */
   async letGo(): Promise<Farewell> {
+    if (this.#candidate === null) throw new HoldfastError("api/conflict", "nobody has begun to take over");
     this.#isSuperseded = true;
     this.#candidate = null;
     this.#servers.stop();

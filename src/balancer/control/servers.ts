@@ -20,6 +20,9 @@ export interface ServerEvent {
   readonly reason: string;
 }
 
+/** Checks that all break at once are all noticed within this time. */
+const LONG_DEAD_MS = 60_000;
+
 export interface ServersOptions {
   readonly board: Scoreboard;
   readonly slots: Slots;
@@ -135,6 +138,19 @@ export class Servers {
       };
       this.#onResult();
     });
+  }
+
+  /**
+   * For `all-down: last-known`: a server that has been down for long while others of its pool answered is not one of the
+   * last known good. Those that went down together stay so. About once a second.
+   */
+  forgetLongDead(nowMs: number): void {
+    const answering = new Set<string>();
+    for (const { pool, view } of this.#entries.values()) if (view.takesKnown()) answering.add(pool);
+    for (const { pool, view, condition } of this.#entries.values()) {
+      const { word, sinceMs } = condition.report();
+      if (word === "down" && nowMs - sinceMs > LONG_DEAD_MS && answering.has(pool)) view.forgetLastKnown();
+    }
   }
 
   /** No more checks and questions: another process does that now. */

@@ -10,7 +10,9 @@ const persistence = section("`persistence`", {
     "How a client is recognised, best first: `token` (the routing token that an RDP client sends), `user` (the name in its cookie), `source` (its address). The first that names a usable server wins.",
   ),
   idle: positiveDuration.prefault("8h").describe("A client is forgotten this long after it was last seen."),
-  lifetime: positiveDuration.prefault("24h").describe("A client is never remembered longer than this, and a signed routing token is followed no longer."),
+  lifetime: positiveDuration
+    .prefault("24h")
+    .describe("A client is never remembered longer than this, and a signed routing token is followed no longer."),
   mask: section("`mask`", {
     ipv4: wholeNumber(0, 32).prefault(32).describe("Leading bits of an IPv4 address that count."),
     ipv6: wholeNumber(0, 128).prefault(64).describe("Leading bits of an IPv6 address that count."),

@@ -128,16 +128,19 @@ export class UpProcess {
     const app = new Hono();
     app.post("/takeover/begin", async (c) => {
       const { doormat, pid } = await c.req.json<{ doormat: string; pid: number }>();
-      const { handover, descriptors } = this.#balancer.handOver(pid);
+      const { handover, descriptors } = await this.#balancer.handOver(pid);
       passDescriptors(doormat, descriptors);
       return c.json(handover);
     });
     app.post("/takeover/commit", async (c) => {
       // What could fail comes first.
-      const served = await serveApi(this.#api, this.#balancer.successorSocket, { replace: true });
+      const forSuccessor = await serveApi(this.#api, this.#balancer.successorSocket, { replace: true });
+      const farewell = await this.#balancer.letGo().catch(async (error) => {
+        await forSuccessor.stop();
+        throw error;
+      });
       this.#old = this.#served;
-      this.#served = [served];
-      const farewell = await this.#balancer.letGo();
+      this.#served = [forSuccessor];
       this.#outlive();
       return c.json(farewell);
     });
@@ -180,9 +183,11 @@ export class UpProcess {
     );
   }
 
-  /** A mistake in the file is in the log; so is that another process has taken over, which has its own SIGHUP. */
+  /** Mistakes in the file are no failure here: the balancer has logged them. */
   async #reload(): Promise<void> {
-    await this.#balancer.reload().catch(() => {});
+    await this.#balancer.reload().catch((error: Error) => {
+      this.#log.warn("config.not-reloaded", `the file was not read again: ${error.message}`);
+    });
   }
 
   /** Serves until one of `signals` ends it: SIGTERM or SIGINT, a second of which ends it at once. SIGHUP reloads. */

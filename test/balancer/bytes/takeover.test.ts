@@ -1,6 +1,7 @@
 /** One process takes over from another: what is shared between the two, and what happens when one of them fails. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
+import { socketIn } from "../../../src/api/client.ts";
 import { freePort } from "../../lab/ways.ts";
 import { Client, Server, startServers, user, visit } from "../service/peers.ts";
 import { isRunning, Lineage, type Up, until } from "./rig.ts";
@@ -236,6 +237,10 @@ describe("a takeover that fails before it is complete", () => {
       expect(await rival.exited).toBe(1);
       expect(rival.said).toContain(`process ${pid} is just taking over`);
 
+      const reload = await lineage.command("reload");
+      expect(reload.code).toBe(1);
+      expect(reload.out).toContain(`process ${pid} is just taking over`);
+
       process.kill(pid, "SIGKILL");
       // Its supervisor tries again, as after any crash, and finds that somebody serves.
       expect(await failing.exited).toBe(1);
@@ -266,6 +271,19 @@ test(
     expect(await other.exited).toBe(1);
     expect(other.said).toContain("another program has this port");
     await elsewhere.stop();
+    await visit(ports.tcp);
+  },
+  SLOW_MS,
+);
+
+test(
+  "a commit that nobody has begun changes nothing",
+  async () => {
+    const unix = socketIn(lineage.data);
+    const commit = await fetch("http://holdfast/takeover/commit", { unix, method: "POST", body: "{}" });
+    expect(commit.status).toBe(409);
+    expect(await commit.json()).toMatchObject({ detail: "nobody has begun to take over" });
+    expect(readdirSync(lineage.data).filter((name) => /^holdfast-\d+\.sock$/.test(name))).toEqual([]);
     await visit(ports.tcp);
   },
   SLOW_MS,

@@ -169,7 +169,7 @@ function countSessions(
       limit: 1_000,
       ...(cursor === null ? {} : { cursor }),
     });
-    count += page.items.filter((session) => id === undefined || session.id === id).length;
+    count += page.items.filter((session) => id === undefined || session.id === id || session.connection === id).length;
     cursor = page.next;
   } while (cursor !== null);
   return count;

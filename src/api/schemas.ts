@@ -12,6 +12,10 @@ import { ERRORS, type ErrorCode } from "../errors.ts";
 
 const time = z.string().meta({ format: "date-time", examples: ["2026-11-21T14:02:00.000Z"] });
 const name = z.string().max(200);
+/** A session's id has the user (64 bytes), where they come from, pool and server (63 characters each). */
+const MAX_ID = 512;
+/** The id of a session, whose characters may be of three bytes, in base64. */
+const MAX_CURSOR = 2_048;
 
 const serverStatus = z.object({
   name,
@@ -198,7 +202,7 @@ export const sessionsQuery = z.object({
     .max(1_000)
     .optional()
     .meta({ examples: [100] }),
-  cursor: z.string().max(256).optional(),
+  cursor: z.string().max(MAX_CURSOR).optional(),
 });
 
 const session = z.object({
@@ -222,7 +226,7 @@ export const sessionPageSchema = z.object({ items: z.array(session), next: z.str
 /** Which sessions to end: at least one key, and all of them must fit. */
 export const selectorSchema = z
   .strictObject({
-    id: z.string().max(64).optional(),
+    id: z.string().max(MAX_ID).optional(),
     user: z.string().max(256).optional(),
     pool: name.optional(),
     server: name.optional(),

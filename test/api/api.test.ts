@@ -126,6 +126,15 @@ describe("the admin API", () => {
     expect((await post(path, { state: "drain", by: "anna", confirm: true })).status).toBe(200);
   });
 
+  test("ends a session by its id, however long its names are, and by its connection's", async () => {
+    const id = `${"ä".repeat(64)}@@2001:db8::7/${"p".repeat(63)}/${"s".repeat(63)}`;
+    balancer.sessionList = [session("alice", { id, connection: "c-0f310c2a17" }), session("bob")];
+    for (const one of [id, "c-0f310c2a17"]) {
+      const ended = await post("/api/v1/sessions/end?dryRun=true", { id: one });
+      expect(await ended.json()).toEqual({ ended: 1, dryRun: true });
+    }
+  });
+
   test("lists sessions a page at a time", async () => {
     balancer.sessionList = Array.from({ length: 3 }, (_, i) => session(`user${i}`));
     const first = (await (await get("/api/v1/sessions?limit=2")).json()) as { items: object[]; next: string };

@@ -113,7 +113,10 @@ export class MemoryDirectory implements SessionDirectory {
     if (session === undefined) return;
     session.bytesIn += bytesIn;
     session.bytesOut += bytesOut;
-    this.#leave(session, (one) => one === connection, atMs);
+    this.#open.delete(connection);
+    // Who attacks with one name has thousands of connections under it: nothing here makes lists anew.
+    session.connections.splice(session.connections.indexOf(connection), 1);
+    this.#seen(session, atMs);
   }
 
   open(): Iterable<string> {
@@ -122,14 +125,16 @@ export class MemoryDirectory implements SessionDirectory {
 
   lost(isLost: (connection: string) => boolean, atMs: number): void {
     for (const session of new Set(this.#open.values())) {
-      if (session.connections.some(isLost)) this.#leave(session, isLost, atMs);
+      const over = new Set(session.connections.filter(isLost));
+      if (over.size === 0) continue;
+      for (const connection of over) this.#open.delete(connection);
+      session.connections = session.connections.filter((connection) => !over.has(connection));
+      this.#seen(session, atMs);
     }
   }
 
-  #leave(session: DirectorySession, isOver: (connection: string) => boolean, atMs: number): void {
-    const over = session.connections.filter(isOver);
-    for (const connection of over) this.#open.delete(connection);
-    session.connections = session.connections.filter((connection) => !over.includes(connection));
+  /** One of its connections is over; with the last of them its user has left. */
+  #seen(session: DirectorySession, atMs: number): void {
     session.lastSeenMs = Math.max(session.lastSeenMs, atMs);
     if (session.connections.length > 0) return;
     session.state = "disconnected";

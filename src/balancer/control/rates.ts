@@ -7,6 +7,7 @@ export interface Rates {
 }
 
 interface Sample {
+  /** Of a clock that only goes forward. */
   readonly atMs: number;
   readonly total: number;
   readonly bytesIn: number;

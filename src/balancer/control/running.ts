@@ -316,7 +316,7 @@ export class RunningBalancer implements Balancer {
     for (const service of Object.values(this.#config.services)) {
       const view = this.#shared.board.service(this.#slots.service(service.name));
       this.#rates.sample(service.name, {
-        atMs: nowMs,
+        atMs: this.#options.timing.now(),
         total: view.total(ServiceCounter.TOTAL),
         bytesIn: view.total(ServiceCounter.BYTES_IN),
         bytesOut: view.total(ServiceCounter.BYTES_OUT),

@@ -28,7 +28,9 @@ export function connectionsOf(
       const parsed = parseConnectionId(id);
       if (parsed === undefined) continue;
       const column = columnOfId(parsed.high);
-      byColumn.set(column, [...(byColumn.get(column) ?? []), parsed.low]);
+      const numbers = byColumn.get(column);
+      if (numbers === undefined) byColumn.set(column, [parsed.low]);
+      else numbers.push(parsed.low);
     }
   }
   return byColumn;
@@ -38,7 +40,8 @@ export function connectionsOf(
 export function pageOf(sessions: readonly DirectorySession[], filter: SessionFilter): SessionPage {
   let from = 0;
   if (filter.cursor !== undefined) {
-    const last = sessions.findIndex(({ id }) => id === decode(filter.cursor!));
+    const cursor = decode(filter.cursor);
+    const last = sessions.findIndex(({ id }) => id === cursor);
     if (last < 0) throw new HoldfastError("api/old-cursor", "the session where this page begins is no longer known");
     from = last + 1;
   }

@@ -81,3 +81,15 @@ test("a flood of names does not push out who is connected, and takes no more roo
   expect(sessions.some(({ user }) => user === "stranger0")).toBe(false);
   expect(sessions.some(({ user }) => user === "stranger200499")).toBe(true);
 });
+
+test("thousands of connections under one name come and go, and are lost, within a moment", () => {
+  const many = 50_000;
+  const directory = new MemoryDirectory();
+  for (let n = 0; n < many; n++) directory.connected(seen("admin", `c-${n}`, n));
+  const began = performance.now();
+  directory.lost((connection) => Number(connection.slice(2)) % 2 === 0, many);
+  for (let n = 1; n < many; n += 2) directory.disconnected(`c-${n}`, many, 0, 0);
+  expect(performance.now() - began).toBeLessThan(2_000);
+  expect(directory.sessions()).toMatchObject([{ state: "disconnected", connections: [] }]);
+  expect(directory.counts("rds", "rds1")).toEqual({ connected: 0, disconnected: 1 });
+});

@@ -10,6 +10,11 @@ import { PROMETHEUS_TYPE } from "../observe/prometheus.ts";
 const MAX_SOCKET_PATH = 96;
 const MAX_BODY = 64 * 1024;
 const IDLE_SECONDS = 60;
+/**
+ * A reload may take long to answer, and says nothing until then: the command line gives up before this (see client.ts). Bun
+ * 1.4.5 heeds it on unix sockets too (tried: without it, an answer that takes 10 s is cut off); its types do not have it there.
+ */
+const PATIENCE: object = { idleTimeout: 90 };
 const PROBE_MS = 2_000;
 
 export interface Served {
@@ -44,6 +49,7 @@ export async function serveApi(
       unix: temporary,
       fetch: (request) => app.fetch(request),
       maxRequestBodySize: MAX_BODY,
+      ...PATIENCE,
     });
     chmodSync(temporary, 0o660);
     renameSync(temporary, path);

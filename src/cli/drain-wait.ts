@@ -132,8 +132,15 @@ function isEmpty({ pool, server }: Left): boolean {
 function emptyText(name: string, answer: AdministrativeAnswer, left: Left, ended: number, elapsedMs: number): string {
   const were = answer.stays.open;
   const counted = were === 0 ? "nobody was there" : `${Math.max(0, were - ended)} left, ${ended} were ended`;
-  const safe = `${name} is empty after ${durationText(elapsedMs)}: ${counted}. Safe to stop. Back into service: holdfast ready ${name}`;
-  const remembered = left.server.remembered;
+  const empty = `${name} is empty after ${durationText(elapsedMs)}: ${counted}.`;
+  const back = `Back into service: holdfast ready ${name}`;
+  const { remembered, sessions } = left.server;
+  const { disconnected } = sessions;
+  if (!left.pool.directory && remembered === undefined && disconnected > 0) {
+    const them = disconnected === 1 ? "1 user who was there" : `${disconnected} users who were there`;
+    return `${empty} No connection is open, but nothing says that the sessions of ${them} are over: stopping it may end them. ${back}`;
+  }
+  const safe = `${empty} Safe to stop. ${back}`;
   if (left.pool.directory || remembered === undefined || remembered.count === 0) return safe;
   const until = remembered.until === null ? "" : `, the last until ${clockText(remembered.until, Date.now())}`;
   return `${safe}\n${plural(remembered.count, "user")} still remembered there${until}: who comes back earlier is sent to it as long as it drains.`;

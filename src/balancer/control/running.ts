@@ -346,9 +346,11 @@ export class RunningBalancer implements Balancer {
   }
 
   #endDrains(nowMs: number): void {
-    for (const [name, { sinceMs, untilMs }] of this.#administrative.ending()) {
+    for (const [name, { by, sinceMs, untilMs }] of [...this.#administrative.ending()]) {
       const view = this.#servers.view(name);
       if (view === undefined) continue;
+      // Who is ended now would come straight back to it while it drains.
+      if (nowMs >= untilMs) this.#servers.setAdministrative(name, "maintenance", by, undefined);
       const most = dueToEnd(view.connections(), sinceMs, untilMs, nowMs);
       if (most > 0) void this.#end({ server: slotOf(view.id), most }, EndCode.drained);
     }

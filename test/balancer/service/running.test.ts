@@ -243,12 +243,17 @@ pools: { p: { algorithm: first, persistence: { by: user }, servers: ${both()} } 
     const drained = await holdfast("drain", "p/one", "--within", "2s", "--wait", "--data", running.data);
     expect(drained.code).toBe(0);
     expect(performance.now() - began).toBeWithin(1_000, 6_000);
+    // Their sessions on the server may live on: that no connection is open says nothing of them.
+    expect(drained.out).toContain("nothing says that the sessions of 2 users who were there are over");
     for (const client of clients) {
       await client.ended;
       expect((await running.accessLine(client)).end).toBe("drained");
       await client.leave();
     }
     expect((await running.service("a")).ended.drained).toBe(2);
+    // Once the time is up nobody gets back to it.
+    await until("the time to be up", async () => (await visit(port, { first: user("alice") })).server === "two");
+    expect(await running.server("p/one")).toMatchObject({ state: "maintenance" });
   });
 
   test("maintenance sends known users elsewhere and outlives a restart; `ready` takes them back", async () => {

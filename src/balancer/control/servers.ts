@@ -86,7 +86,7 @@ export class Servers {
       board.server(id).retire();
       this.#entries.delete(name);
     }
-    slots.freeServers(wanted);
+    slots.want(wanted);
   }
 
   #declareOne(pool: Pool, server: Server): void {

@@ -18,6 +18,7 @@ export class Slots {
   readonly #board: Scoreboard;
   readonly #servers = new Map<string, ServerId>();
   readonly #serverNames = new Map<ServerId, string>();
+  #wanted: ReadonlySet<string> = new Set();
   readonly #services: string[];
   readonly #pools: string[];
 
@@ -44,15 +45,23 @@ export class Slots {
   }
 
   #freeServerSlot(): number {
+    if (this.#servers.size >= MAX_SERVERS) this.#forgetUnwanted();
     const taken = new Set([...this.#servers.values()].map(slotOf));
     for (let slot = 0; slot < MAX_SERVERS; slot++) if (!taken.has(slot)) return slot;
     throw new HoldfastError("config/too-many", `there are more than ${MAX_SERVERS} servers`);
   }
 
-  /** Gives back the slots of servers that are not in `wanted` ("pool/server") and have no connections left. */
-  freeServers(wanted: ReadonlySet<string>): void {
+  /**
+   * The names ("pool/server") that the file has now. The others keep their slots as long as there are free ones: clients who
+   * wait may still have them in an older plan, and who comes back to the file is who they were.
+   */
+  want(names: ReadonlySet<string>): void {
+    this.#wanted = names;
+  }
+
+  #forgetUnwanted(): void {
     for (const [name, id] of this.#servers) {
-      if (wanted.has(name) || this.#board.server(id).connections() > 0) continue;
+      if (this.#wanted.has(name) || this.#board.server(id).connections() > 0) continue;
       this.#servers.delete(name);
       this.#serverNames.delete(id);
     }

@@ -483,6 +483,8 @@ export class RunningBalancer implements Balancer {
     this.#servers.declare(next);
     this.#listeners.closeUnwanted();
     this.#options.log.setLevel(next.log.level);
+    // Whoever moved the log file away tells by a reload, as SIGHUP is one.
+    this.#options.sink.reopen();
     this.#records.setAccessLine(this.#accessLine(next));
     this.#reloads.success++;
     this.#lastReload = { success: true, atMs: this.#generation.atMs };

@@ -32,7 +32,8 @@ const VERSION = 1 << 10;
 
 /** How often a reader looks before it takes the entry for missing, at some 20 ns each. */
 export const READ_TRIES = 200;
-const LOCK_TRIES = 4000;
+/** Some 4 ms: a holder that has lost its core for a moment is waited for, so that limits stay exact; a dead one is not. */
+const LOCK_TRIES = 1_000_000;
 
 // Words of the header; the owner's counters begin at OWN_COUNTERS.
 const ENTRIES = 0;

@@ -102,6 +102,8 @@ export interface ClientOptions {
 export class Client extends Peer {
   /** Its own address and port, as the access log names it; empty when it was reset before it could be asked. */
   address = "";
+  /** Unix milliseconds. */
+  readonly sinceMs = Date.now();
 
   /** Resolves when the kernel has connected it; the balancer may still refuse it, or have done so already. */
   static async connect(
@@ -129,10 +131,13 @@ export class Client extends Peer {
 }
 
 /** Connects, learns who answered, and leaves. */
-export async function visit(port: number, options: ClientOptions = {}): Promise<{ server: string; address: string }> {
+export async function visit(
+  port: number,
+  options: ClientOptions = {},
+): Promise<{ server: string; address: string; sinceMs: number }> {
   const client = await Client.connect(port, options);
   try {
-    return { server: await client.server(), address: client.address };
+    return { server: await client.server(), address: client.address, sinceMs: client.sinceMs };
   } finally {
     await client.leave();
   }

@@ -17,6 +17,8 @@ const BETWEEN_LOOKS_MS = 25;
 
 /** One line of its log: what the tests read of it. `event` is always there. */
 export interface LogLine {
+  /** RFC 3339. */
+  readonly time: string;
   readonly event: string;
   readonly msg?: string;
   readonly client?: string;
@@ -164,8 +166,10 @@ export class Balancer {
   }
 
   /** The access line of the connection that `client` made. */
-  accessLine(client: { readonly address: string }, from = 0): Promise<LogLine> {
-    return this.heard("connection.end", (line) => line.client === client.address, from);
+  accessLine(client: { readonly address: string; readonly sinceMs?: number }, from = 0): Promise<LogLine> {
+    // An earlier connection may have had the same port.
+    const { address, sinceMs = 0 } = client;
+    return this.heard("connection.end", (line) => line.client === address && Date.parse(line.time) >= sinceMs, from);
   }
 
   async status(): Promise<StatusReport> {

@@ -167,9 +167,13 @@ export class Balancer {
 
   /** The access line of the connection that `client` made. */
   accessLine(client: { readonly address: string; readonly sinceMs?: number }, from = 0): Promise<LogLine> {
-    // An earlier connection may have had the same port.
+    // An earlier connection may have had the same port. The log's clock is that of a turn of the loop.
     const { address, sinceMs = 0 } = client;
-    return this.heard("connection.end", (line) => line.client === address && Date.parse(line.time) >= sinceMs, from);
+    return this.heard(
+      "connection.end",
+      (line) => line.client === address && Date.parse(line.time) > sinceMs - 1_000,
+      from,
+    );
   }
 
   async status(): Promise<StatusReport> {

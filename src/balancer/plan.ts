@@ -6,7 +6,7 @@ import type { Cidr } from "../protocols/address.ts";
 import type { TokenKey } from "../protocols/rdp/token.ts";
 import type { ServerId } from "./shared/server-id.ts";
 
-export type PersistenceKind = "token" | "user" | "source";
+export type PersistenceKind = "token" | "user" | "source" | "cookie" | "header" | "query" | "host";
 
 export interface Plan {
   readonly generation: number;
@@ -16,7 +16,9 @@ export interface Plan {
   readonly fingerprintKey: Uint8Array;
   /** Keys that signed routing tokens are opened with; the first one signs. */
   readonly tokenKeys: readonly TokenKey[];
-  /** Write a record for each connection's end. */
+  /** Keys of TLS session tickets, newest first: the first encrypts, all decrypt. The same in every worker. */
+  readonly ticketKeys: readonly Uint8Array[];
+  /** Write a record for each connection's end, and for each HTTP request. */
   readonly accessLog: boolean;
 }
 
@@ -24,7 +26,11 @@ export interface ServicePlan {
   /** Slot in the scoreboard. */
   readonly id: number;
   readonly name: string;
-  readonly protocol: "tcp" | "rdp";
+  readonly protocol: "tcp" | "rdp" | "tls" | "http";
+  /** TLS with clients ends here; null: plain, or (protocol tls) passed through. */
+  readonly tls: TlsPlan | null;
+  /** Only for protocol http. */
+  readonly http: HttpPlan | null;
   /** This worker's own listening descriptors; control keeps them open. */
   readonly listeners: readonly number[];
   readonly routes: readonly RoutePlan[];
@@ -49,10 +55,123 @@ export interface RoutePlan {
   readonly source?: readonly Cidr[];
   /** RDP collection of a tsv:// token; absent: any. */
   readonly collection?: string;
-  /** Slots of pools, best first. */
+  /** HTTP: the host without port; TLS passed through: the name the client asks for (SNI). Absent: any. */
+  readonly host?: HostPattern;
+  /** HTTP: the path begins with these bytes, and goes on with `/`, `?` or nothing. Absent: any. */
+  readonly path?: string;
+  /** HTTP: a field, its name in lower case; `value` absent: any value. */
+  readonly header?: { readonly name: string; readonly value?: string };
+  /** Slots of pools, best first; empty where the balancer itself answers. */
   readonly pools: readonly number[];
   /** Pinned: only this server. */
   readonly server?: ServerId;
+  /** HTTP: the balancer itself answers. */
+  readonly answer?: AnswerPlan;
+}
+
+/** `name` in lower case, without a last dot. A wildcard `*.name` stands for exactly one label or more in front of it. */
+export interface HostPattern {
+  readonly name: string;
+  readonly wildcard: boolean;
+}
+
+export type AnswerPlan =
+  | {
+      readonly kind: "redirect";
+      /** 301, 302, 303, 307 or 308. */
+      readonly status: number;
+      /** Absent: the request's own. `port` 0: the scheme's usual one. A `path` replaces path and query. */
+      readonly scheme?: "http" | "https";
+      readonly host?: string;
+      readonly port: number;
+      readonly path?: string;
+    }
+  | {
+      readonly kind: "fixed";
+      readonly status: number;
+      readonly contentType: string;
+      readonly body: Uint8Array;
+      /** Whole fields besides Content-Type and Content-Length. */
+      readonly fields: readonly Field[];
+    };
+
+/** A header field. */
+export interface Field {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** TLS with clients. */
+export interface TlsPlan {
+  /** Never empty; the first is for clients that name no server, unless one is for the address they dialled. */
+  readonly certificates: readonly CertificatePlan[];
+  readonly minimum: "TLSv1.2" | "TLSv1.3";
+  /** OpenSSL's list for TLS 1.2 and its suites for 1.3; empty: the built-in choice. */
+  readonly ciphers: string;
+  readonly cipherSuites: string;
+  /** In order of preference; empty: no ALPN. */
+  readonly alpn: readonly ("h2" | "http/1.1")[];
+  /** Certificates of clients: PEM of those who may sign them; null: clients are not asked. */
+  readonly clients: { readonly ca: string; readonly required: boolean; readonly header: string } | null;
+}
+
+export interface CertificatePlan {
+  /** PEM: the certificate, then those between it and the root. */
+  readonly chain: string;
+  /** PEM. Never logged. */
+  readonly key: string;
+  /** Lower case, from subjectAltName (or the common name without one); `*.name` for wildcards. */
+  readonly names: readonly string[];
+  /** Only for clients without SNI who dialled this address, 16 bytes. */
+  readonly address?: Uint8Array;
+}
+
+/** TLS with servers. */
+export interface ServerTlsPlan {
+  /** PEM of those who may sign servers' certificates; "": the system's. */
+  readonly ca: string;
+  /** `none` only where an administrator has said so. */
+  readonly verify: "full" | "none";
+  /** Sent as SNI and verified; "": the server's own host name, where it has one, or its address. */
+  readonly name: string;
+  readonly minimum: "TLSv1.2" | "TLSv1.3";
+  /** What we show the server; null: nothing. PEM. */
+  readonly certificate: { readonly chain: string; readonly key: string } | null;
+}
+
+/** What an HTTP service does besides routing. Milliseconds; 0 is no limit. */
+export interface HttpPlan {
+  readonly forwarded: { readonly mode: "replace" | "append" | "off"; readonly standard: boolean };
+  readonly requestId: boolean;
+  readonly setRequest: readonly Field[];
+  readonly removeRequest: readonly string[];
+  /** HSTS is one of them. */
+  readonly setResponse: readonly Field[];
+  readonly removeResponse: readonly string[];
+  readonly limits: {
+    /** Bytes of the request line and fields (431), and of the target (414); number of fields (431). */
+    readonly head: number;
+    readonly target: number;
+    readonly fields: number;
+    /** Requests of one source in `requestsPerSourceMs`, and at one time (429). */
+    readonly requestsPerSource: number;
+    readonly requestsPerSourceMs: number;
+    readonly concurrentPerSource: number;
+    /** Least bytes a second of a request's body, over its whole time. */
+    readonly bodyRate: number;
+    /** Streams of one HTTP/2 connection at a time. */
+    readonly streams: number;
+  };
+  readonly timeouts: {
+    /** Between two requests of a connection. */
+    readonly keepAlive: number;
+    /** Silence within a request's body. */
+    readonly body: number;
+    /** Until the server begins to answer. */
+    readonly response: number;
+  };
+  /** What a client gets when no server can be had: a page of the administrator's, or null for the built-in one. */
+  readonly sorry: Extract<AnswerPlan, { kind: "fixed" }> | null;
 }
 
 export interface PoolPlan {
@@ -68,6 +187,13 @@ export interface PoolPlan {
     readonly maskIpv4: number;
     readonly maskIpv6: number;
     readonly onDown: "forget" | "keep";
+    /** Of the cookie, header or query parameter. */
+    readonly name: string;
+    /** What a cookie is: our own, one that the server sets, or the server's with our prefix. */
+    readonly mode: "insert" | "learn" | "prefix";
+    readonly sameSite: "lax" | "strict" | "none";
+    /** The cookie's Domain; "": none. */
+    readonly domain: string;
   } | null;
   readonly allDown: "refuse" | "last-known";
   readonly queue: { readonly length: number; readonly timeoutMs: number };
@@ -75,6 +201,21 @@ export interface PoolPlan {
   /** How many other servers are tried after a failed connect. */
   readonly retries: number;
   readonly sendProxy: "off" | "v1" | "v2";
+  /** TLS with the servers; null: plain. */
+  readonly tls: ServerTlsPlan | null;
+  /** HTTP/2 with the servers: over TLS by ALPN, in plain text with prior knowledge. */
+  readonly http2: boolean;
+  /** HTTP: idle connections kept to each server by each worker, and how long. */
+  readonly keepAlive: { readonly connections: number; readonly idleMs: number };
+  /** HTTP: a server is left out after so many bad answers in a row; null: never. */
+  readonly outliers: {
+    readonly consecutive: number;
+    /** The first penalty; it grows with each, up to the longest. */
+    readonly baseMs: number;
+    readonly longestMs: number;
+    /** Of the pool's servers, 0 to 1. */
+    readonly mostShare: number;
+  } | null;
   readonly servers: readonly ServerPlan[];
 }
 
@@ -87,6 +228,8 @@ export interface ServerPlan {
   /** As the file has it, 1 to 256; what an agent or a slow start makes of it stands in the scoreboard. */
   readonly weight: number;
   readonly backup: boolean;
+  /** As the file has it: a name, or "" where it is an address. TLS verifies it. */
+  readonly host: string;
   /** How signed routing tokens name it (protocols/rdp/token.ts), in halves. */
   readonly tokenHigh: number;
   readonly tokenLow: number;

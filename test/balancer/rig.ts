@@ -1,7 +1,7 @@
 /** Pools on a scoreboard and a sticky table of their own, without sockets, for tests of deciding. */
 import type { Candidate } from "../../src/balancer/candidate.ts";
 import { type Client, newClient } from "../../src/balancer/client.ts";
-import type { PoolPlan, ServerPlan } from "../../src/balancer/plan.ts";
+import type { PoolPlan, ServerPlan, ServicePlan } from "../../src/balancer/plan.ts";
 import { PoolRuntime } from "../../src/balancer/pool-runtime.ts";
 import { Fingerprinter } from "../../src/balancer/shared/fingerprint.ts";
 import { memoryLayout } from "../../src/balancer/shared/layout.ts";
@@ -38,7 +38,35 @@ export const PERSISTENCE: Persistence = {
   maskIpv4: 32,
   maskIpv6: 64,
   onDown: "forget",
+  name: "",
+  mode: "insert",
+  sameSite: "lax",
+  domain: "",
 };
+
+/** What a pool has besides names, servers and persistence, as the schema completes it. */
+export const POOL = {
+  allDown: "refuse",
+  queue: { length: 100, timeoutMs: 10_000 },
+  connectTimeoutMs: 4_000,
+  retries: 2,
+  sendProxy: "off",
+  tls: null,
+  http2: false,
+  keepAlive: { connections: 0, idleMs: 0 },
+  outliers: null,
+} satisfies Partial<PoolPlan>;
+
+/** What a service has besides its name, protocol, listeners and routes. */
+export const SERVICE = {
+  tls: null,
+  http: null,
+  timeouts: { request: 1_000, idle: 60_000, halfClose: 1_000 },
+  limits: { connections: 0, connectionsPerSource: 0, newPerSource: 0, newPerSourceMs: 0 },
+  trust: [],
+  acceptProxy: false,
+  serverPort: 0,
+} satisfies Partial<ServicePlan>;
 
 /** Even numbers in [0, 1), the same for the same seed. */
 export function seeded(seed: number): () => number {
@@ -82,11 +110,7 @@ export class Rig {
     const plan: PoolPlan = {
       name: `pool${id}`,
       algorithm: "round-robin",
-      allDown: "refuse",
-      queue: { length: 100, timeoutMs: 10_000 },
-      connectTimeoutMs: 4_000,
-      retries: 2,
-      sendProxy: "off",
+      ...POOL,
       ...rest,
       id,
       persistence: persistence === null ? null : { ...PERSISTENCE, ...persistence },
@@ -114,6 +138,7 @@ export class Rig {
       port: sketch.port ?? 3389,
       weight: sketch.weight ?? 100,
       backup: sketch.backup ?? false,
+      host: "",
       tokenHigh: sketch.tokenHigh ?? slot + 1,
       tokenLow: sketch.tokenLow ?? 0xf000_0000 + slot,
     };

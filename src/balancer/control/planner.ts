@@ -24,6 +24,7 @@ export function makePlan(config: Config, context: PlanContext): Plan {
     pools: Object.values(config.pools).map((pool) => planPool(pool, context)),
     fingerprintKey: context.fingerprintKey,
     tokenKeys: context.tokenKeys,
+    ticketKeys: [],
     accessLog: config.log.access,
   };
 }
@@ -34,6 +35,8 @@ function planService(service: Service, context: PlanContext): ServicePlan {
     id: context.slots.service(service.name),
     name: service.name,
     protocol: service.protocol,
+    tls: null,
+    http: null,
     listeners: context.listeners(service),
     routes: service.routes.map((route) => planRoute(route, context)),
     timeouts: service.timeouts,
@@ -80,6 +83,10 @@ function planPool(pool: Pool, context: PlanContext): PoolPlan {
           maskIpv4: persistence.mask.ipv4,
           maskIpv6: persistence.mask.ipv6,
           onDown: persistence.onDown,
+          name: "",
+          mode: "insert",
+          sameSite: "lax",
+          domain: "",
         }
       : null,
     allDown: pool.allDown,
@@ -87,6 +94,10 @@ function planPool(pool: Pool, context: PlanContext): PoolPlan {
     connectTimeoutMs: pool.timeouts.connect,
     retries: pool.retries,
     sendProxy: pool.proxyProtocol,
+    tls: null,
+    http2: false,
+    keepAlive: { connections: 0, idleMs: 0 },
+    outliers: null,
     servers: Object.values(pool.servers).flatMap((server) => planServer(pool, server, context)),
   };
 }
@@ -103,6 +114,7 @@ function planServer(pool: Pool, server: Server, context: PlanContext): ServerPla
       address,
       port: server.address.port,
       backup: server.backup,
+      host: "",
       weight: server.weight,
       tokenHigh: token.high,
       tokenLow: token.low,

@@ -5,7 +5,7 @@
  * over from one with another version starts from the snapshot instead of the shared memory.
  */
 export const LAYOUT_MAGIC = 0x484f4c44; // "HOLD"
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 /** Columns: one for each worker of both processes of a takeover; column 0 keeps the counters of workers that are gone. */
 export const MAX_COLUMNS = 34;
@@ -55,7 +55,7 @@ export const SERVER_WORDS = 16;
 export const SERVER_COLUMN_WORDS = 2;
 export const SERVER_COUNTERS = 4;
 export const SERVICE_COLUMN_WORDS = 2;
-export const SERVICE_COUNTERS = 64;
+export const SERVICE_COUNTERS = 128;
 export const POOL_WORDS = 16;
 export const POOL_COLUMN_WORDS = 4;
 export const POOL_COUNTERS = 48;

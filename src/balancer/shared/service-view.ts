@@ -1,7 +1,7 @@
 /** A service in the scoreboard: its open connections and counters. */
 import { MAX_SERVICES, SERVICE_COLUMN_WORDS, SERVICE_COUNTERS } from "./layout.ts";
 import { type ColumnCount, sumCounters } from "./sums.ts";
-import { ENDS, REFUSALS } from "./words.ts";
+import { ENDS, RECOGNISED_BY, REFUSALS } from "./words.ts";
 
 // Words of a service in a worker's column.
 export const SERVICE_OPEN = 0;
@@ -14,11 +14,13 @@ export const ServiceCounter = {
   /** + position in RECOGNISED_BY */
   RECOGNISED: 3,
   /** + position in REFUSALS */
-  REFUSED: 8,
+  REFUSED: 16,
   /** + position in ENDS. Not right behind the refusals: one more of them must not move what two processes share. */
-  ENDED: 40,
+  ENDED: 64,
 } as const;
 if (ServiceCounter.REFUSED + REFUSALS.length > ServiceCounter.ENDED) throw new Error("ServiceCounter.ENDED is too low");
+if (ServiceCounter.RECOGNISED + RECOGNISED_BY.length > ServiceCounter.REFUSED)
+  throw new Error("ServiceCounter.REFUSED is too low");
 if (ServiceCounter.ENDED + ENDS.length > SERVICE_COUNTERS) throw new Error("SERVICE_COUNTERS is too small");
 
 /** One service's words. */

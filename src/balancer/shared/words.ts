@@ -12,9 +12,19 @@ export const ServerState = {
 export type ServerState = (typeof ServerState)[keyof typeof ServerState];
 
 /** How a connection's server was found. */
-export const RECOGNISED_BY = ["new", "token", "user", "source", "route"] as const;
+export const RECOGNISED_BY = ["new", "token", "user", "source", "route", "cookie", "header", "query", "host"] as const;
 export type RecognisedBy = (typeof RECOGNISED_BY)[number];
-export const Recognised = { NEW: 0, TOKEN: 1, USER: 2, SOURCE: 3, ROUTE: 4 } as const;
+export const Recognised = {
+  NEW: 0,
+  TOKEN: 1,
+  USER: 2,
+  SOURCE: 3,
+  ROUTE: 4,
+  COOKIE: 5,
+  HEADER: 6,
+  QUERY: 7,
+  HOST: 8,
+} as const;
 
 /** Why a connection ended. */
 export const ENDS = [

@@ -17,7 +17,7 @@ test("every file that declares a persistence is in the list, and the YAML accept
   const names = PERSISTENCES.map(({ name }) => name as string).sort();
   expect(members.sort()).toEqual(names);
   expect([...RECOGNISED_BY].sort() as string[]).toEqual(names);
-  expect(persistenceNamed("cookie")).toBeUndefined();
+  expect(persistenceNamed("colour")).toBeUndefined();
 });
 
 function recogniser(by: PersistenceKind) {

@@ -9,6 +9,7 @@ import { DataPlane } from "../../../src/balancer/worker/data-plane.ts";
 import { sys } from "../../../src/os/libc.ts";
 import { bindListener, dial, listen, localPort, MSG_NOSIGNAL, socketAddress } from "../../../src/os/socket.ts";
 import { parseAddress } from "../../../src/protocols/address.ts";
+import { POOL, SERVICE } from "../rig.ts";
 import { testMemory } from "../shared/shared-memory.ts";
 
 const LOOPBACK = parseAddress("127.0.0.1")!;
@@ -55,11 +56,8 @@ test("who waits gets a place that nobody told of, however busy the worker is", (
     name: "pool",
     algorithm: "first",
     persistence: null,
-    allDown: "refuse",
-    queue: { length: 10, timeoutMs: 60_000 },
-    connectTimeoutMs: 1_000,
+    ...POOL,
     retries: 0,
-    sendProxy: "off",
     servers: [
       {
         id,
@@ -68,6 +66,7 @@ test("who waits gets a place that nobody told of, however busy the worker is", (
         port: localPort(back),
         weight: 100,
         backup: false,
+        host: "",
         tokenHigh: 1,
         tokenLow: 1,
       },
@@ -79,11 +78,7 @@ test("who waits gets a place that nobody told of, however busy the worker is", (
     protocol: "tcp",
     listeners: [front],
     routes: [{ pools: [0] }],
-    timeouts: { request: 1_000, idle: 60_000, halfClose: 1_000 },
-    limits: { connections: 0, connectionsPerSource: 0, newPerSource: 0, newPerSourceMs: 0 },
-    trust: [],
-    acceptProxy: false,
-    serverPort: 0,
+    ...SERVICE,
   };
   const plan: Plan = {
     generation: 1,
@@ -91,6 +86,7 @@ test("who waits gets a place that nobody told of, however busy the worker is", (
     pools: [pool],
     fingerprintKey: new Uint8Array(16),
     tokenKeys: [],
+    ticketKeys: [],
     accessLog: false,
   };
   const wake = sys.eventfd(0, NONBLOCK);

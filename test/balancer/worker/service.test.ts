@@ -3,7 +3,7 @@ import type { PoolRuntime } from "../../../src/balancer/decide.ts";
 import type { RoutePlan, ServicePlan } from "../../../src/balancer/plan.ts";
 import { ServiceRuntime } from "../../../src/balancer/worker/service.ts";
 import { parseCidr } from "../../../src/protocols/address.ts";
-import { clientFrom, Rig } from "../rig.ts";
+import { clientFrom, Rig, SERVICE } from "../rig.ts";
 
 const rig = new Rig();
 const one = rig.pool({ servers: { one: {} } });
@@ -16,11 +16,7 @@ function serviceWith(routes: RoutePlan[]): ServiceRuntime {
     protocol: "rdp",
     listeners: [],
     routes,
-    timeouts: { request: 1, idle: 1, halfClose: 1 },
-    limits: { connections: 0, connectionsPerSource: 0, newPerSource: 0, newPerSourceMs: 0 },
-    trust: [],
-    acceptProxy: false,
-    serverPort: 0,
+    ...SERVICE,
   };
   return new ServiceRuntime(plan, rig.board.service(0), new Map([one, two].map((pool) => [pool.plan.id, pool])));
 }

@@ -20,6 +20,8 @@ export interface Plan {
   readonly ticketKeys: readonly Uint8Array[];
   /** Write a record for each connection's end, and for each HTTP request. */
   readonly accessLog: boolean;
+  /** `combined` needs Referer and User-Agent in the record of a request. */
+  readonly accessFormat: "json" | "combined";
 }
 
 export interface ServicePlan {
@@ -143,6 +145,7 @@ export interface ServerTlsPlan {
 export interface HttpPlan {
   readonly forwarded: { readonly mode: "replace" | "append" | "off"; readonly standard: boolean };
   readonly requestId: boolean;
+  /** Fields to set take the place of those with their name, which are compared without case. Names to remove: lower case. */
   readonly setRequest: readonly Field[];
   readonly removeRequest: readonly string[];
   /** HSTS is one of them. */
@@ -157,7 +160,7 @@ export interface HttpPlan {
     readonly requestsPerSource: number;
     readonly requestsPerSourceMs: number;
     readonly concurrentPerSource: number;
-    /** Least bytes a second of a request's body, over its whole time. */
+    /** Least bytes a second of a request's body, over the time that we waited for the client. */
     readonly bodyRate: number;
     /** Streams of one HTTP/2 connection at a time. */
     readonly streams: number;
@@ -167,8 +170,6 @@ export interface HttpPlan {
     readonly keepAlive: number;
     /** Silence within a request's body. */
     readonly body: number;
-    /** Until the server begins to answer. */
-    readonly response: number;
   };
   /** What a client gets when no server can be had: a page of the administrator's, or null for the built-in one. */
   readonly sorry: Extract<AnswerPlan, { kind: "fixed" }> | null;
@@ -198,6 +199,8 @@ export interface PoolPlan {
   readonly allDown: "refuse" | "last-known";
   readonly queue: { readonly length: number; readonly timeoutMs: number };
   readonly connectTimeoutMs: number;
+  /** HTTP: from the whole request until the server begins to answer. */
+  readonly responseTimeoutMs: number;
   /** How many other servers are tried after a failed connect. */
   readonly retries: number;
   readonly sendProxy: "off" | "v1" | "v2";

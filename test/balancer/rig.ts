@@ -49,6 +49,7 @@ export const POOL = {
   allDown: "refuse",
   queue: { length: 100, timeoutMs: 10_000 },
   connectTimeoutMs: 4_000,
+  responseTimeoutMs: 60_000,
   retries: 2,
   sendProxy: "off",
   tls: null,

@@ -26,6 +26,7 @@ export function makePlan(config: Config, context: PlanContext): Plan {
     tokenKeys: context.tokenKeys,
     ticketKeys: [],
     accessLog: config.log.access,
+    accessFormat: "json",
   };
 }
 
@@ -92,6 +93,7 @@ function planPool(pool: Pool, context: PlanContext): PoolPlan {
     allDown: pool.allDown,
     queue: { length: pool.queue.length, timeoutMs: pool.queue.timeout },
     connectTimeoutMs: pool.timeouts.connect,
+    responseTimeoutMs: 60_000,
     retries: pool.retries,
     sendProxy: pool.proxyProtocol,
     tls: null,

@@ -88,6 +88,7 @@ test("who waits gets a place that nobody told of, however busy the worker is", (
     tokenKeys: [],
     ticketKeys: [],
     accessLog: false,
+    accessFormat: "json",
   };
   const wake = sys.eventfd(0, NONBLOCK);
   open.push(wake);

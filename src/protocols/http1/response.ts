@@ -1,6 +1,8 @@
 /** The head of an HTTP/1.1 response (RFC 9112), as far as a health check or an agent's answer needs it. */
 import { ascii, CR, isBlank, isControl, isDigit, LF, lower, readDecimal, SPACE, startsWith } from "../ascii.ts";
 import { NEED_MORE, type Reasons } from "../result.ts";
+import { FieldTable } from "./fields.ts";
+import { CHUNKED, Method, NO_BODY, TUNNEL, UNTIL_CLOSE } from "./request.ts";
 
 /** Bound: status line and header fields, the empty line included. */
 export const MAX_RESPONSE_HEAD = 16_384;
@@ -18,19 +20,51 @@ export const RESPONSE_REASONS: Reasons = {
   [RESPONSE_TOO_LONG]: "too-long",
 };
 
-export interface ResponseHead {
+/** A response's head. Reused; offsets into the bytes that it was read from (`shift` when they were moved). */
+export class ResponseHead {
+  /** Bytes of the head, the empty line included. */
+  length = 0;
   /** 100-599. A 1xx other than 101 is followed by another head. */
-  status: number;
+  status = 0;
   /** 0 or 1: HTTP/1.0 or HTTP/1.1. */
-  minorVersion: number;
-  /** Bytes of the body; -1 if not stated. Means nothing when `chunked`. */
-  contentLength: number;
+  minorVersion = 1;
+  /** The reason phrase; may be empty. */
+  phraseAt = 0;
+  phraseEnd = 0;
+  /** Content-Length, up to 2^53 - 1; -1 if not stated. For an answer to HEAD and a 304 it says nothing of the body. */
+  contentLength = -1;
   /** The body is in chunks (RFC 9112 7.1). With neither length nor chunks it ends when the connection does. */
-  chunked: boolean;
+  chunked = false;
+  /** The server ends the connection behind it: `Connection: close`, or HTTP/1.0 without keep-alive. */
+  close = false;
+  /** The protocol that the server goes on with (101) or wants (426), with `Connection: upgrade`; empty: none. */
+  upgradeAt = 0;
+  upgradeEnd = 0;
+  readonly fields = new FieldTable();
+
+  /** The bytes were moved by so many. */
+  shift(by: number): void {
+    this.phraseAt += by;
+    this.phraseEnd += by;
+    this.upgradeAt += by;
+    this.upgradeEnd += by;
+    this.fields.shift(by);
+  }
+}
+
+/**
+ * How long the body of a response to `method` is (RFC 9112 6.3): bytes, NO_BODY, CHUNKED, UNTIL_CLOSE or TUNNEL. A 1xx has
+ * none.
+ */
+export function bodyOf(head: ResponseHead, method: number): number {
+  if (head.status === 101 || (method === Method.CONNECT && head.status >= 200 && head.status < 300)) return TUNNEL;
+  if (method === Method.HEAD || head.status < 200 || head.status === 204 || head.status === 304) return NO_BODY;
+  if (head.chunked) return CHUNKED;
+  return head.contentLength >= 0 ? head.contentLength : UNTIL_CLOSE;
 }
 
 export function newResponseHead(): ResponseHead {
-  return { status: 0, minorVersion: 0, contentLength: -1, chunked: false };
+  return new ResponseHead();
 }
 
 const PREFIX = ascii("HTTP/1.");
@@ -39,7 +73,7 @@ const STATUS_END = 12;
 const COLON = 0x3a;
 const CONTENT_LENGTH = ascii("content-length");
 const TRANSFER_ENCODING = ascii("transfer-encoding");
-const CHUNKED = ascii("chunked");
+const CHUNKED_WORD = ascii("chunked");
 
 /**
  * Reads a response's head in `bytes[from, to)`. Bound: MAX_RESPONSE_HEAD, 16 KiB. A line may end in LF alone (RFC 9112 2.2).
@@ -100,7 +134,7 @@ function readField(bytes: Uint8Array, from: number, to: number, out: ResponseHea
     out.contentLength = length;
   } else if (isName(bytes, from, colon, TRANSFER_ENCODING)) {
     // "chunked" is always the last coding (RFC 9112 6.1).
-    out.chunked = startsWith(bytes, Math.max(valueAt, valueEnd - CHUNKED.length), valueEnd, CHUNKED);
+    out.chunked = startsWith(bytes, Math.max(valueAt, valueEnd - CHUNKED_WORD.length), valueEnd, CHUNKED_WORD);
   }
   return 0;
 }

@@ -17,7 +17,7 @@ export interface ChannelOwner {
 export abstract class Channel {
   /** The socket; -1 for a stream among others. Its local port and address may be asked of it. */
   abstract readonly fd: number;
-  /** A plain TCP socket: its bytes may be spliced. */
+  /** A plain TCP socket (a SocketChannel): its bytes may be spliced. */
   abstract readonly plain: boolean;
   /** There may be bytes to read, or the end, or the news that it was lost. */
   readable = false;
@@ -25,6 +25,8 @@ export abstract class Channel {
   writable = true;
   /** The peer's end is already there: a short read does not mean that nothing is left. */
   endIsNear = false;
+  /** It was lost, or both ways have ended, before anybody read that: nothing written will arrive. */
+  broken = false;
   /** errno of the loss; 0: not lost, or not by the kernel's word. */
   lostBy = 0;
   owner: ChannelOwner;
@@ -32,6 +34,12 @@ export abstract class Channel {
   constructor(owner: ChannelOwner) {
     this.owner = owner;
   }
+
+  /**
+   * From now on the owner is told. Until then a channel may stay silent (a socket is not with the poller yet, which saves a
+   * system call); what is ready by then is told in the next turn. Twice is once.
+   */
+  abstract watch(): void;
 
   /**
    * Reads at most `most` bytes to the beginning of `into`. Clears `readable` when nothing is left.

@@ -5,11 +5,11 @@ import type { Client } from "../client.ts";
 import type { PoolRuntime } from "../pool-runtime.ts";
 import type { Ledger } from "../shared/ledger.ts";
 import type { SourceTable } from "../shared/sources.ts";
-import type { Journal, Journaled } from "./journal.ts";
+import type { Journal } from "./journal.ts";
 import type { PoolQueue } from "./queue.ts";
-import type { RelayTools } from "./relay.ts";
 import type { ServiceRuntime } from "./service.ts";
 import type { Timers } from "./timers.ts";
+import type { RelayTools } from "./way.ts";
 
 /** Goes on in the next turn of the loop. */
 export interface Unfinished {
@@ -36,8 +36,13 @@ export interface WorkerContext {
   readonly nowMs: number;
   readonly unixMs: number;
   readonly nowSec: number;
-  /** A connection is over; its sockets are still open. */
-  ended(connection: Journaled, end: number): void;
+  /** A client's connection is over. */
+  ended(connection: { readonly number: number }): void;
+  /**
+   * The service of that slot as the newest plan has it; `service` itself where it has gone. What lives on over reloads (an
+   * HTTP connection between two requests) asks; a relay keeps the plan that it began with.
+   */
+  newest(service: ServiceRuntime): ServiceRuntime;
   /** It has more to move than one turn allows. */
   unfinished(connection: Unfinished): void;
   /** The listener has more to accept than one turn allows, or no descriptors. */

@@ -20,14 +20,14 @@ import { Scoreboard } from "../shared/scoreboard.ts";
 import { REFUSED_CONNECTIONS, SourceTable } from "../shared/sources.ts";
 import { StickyTable } from "../shared/sticky.ts";
 import { RefusalCode } from "../shared/words.ts";
-import type { Connection } from "./connection.ts";
+import type { Arrival } from "./arrival.ts";
 import type { Accepting, Unfinished, WorkerContext } from "./context.ts";
-import { Journal, type Journaled } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import { Listener } from "./listener.ts";
 import { PoolQueue } from "./queue.ts";
-import { RelayTools } from "./relay.ts";
 import { ServiceRuntime } from "./service.ts";
 import { Timers } from "./timers.ts";
+import { RelayTools } from "./way.ts";
 
 /** The longest sleep: heart and deadlines want to be looked at. */
 const TURN_MS = 100;
@@ -78,8 +78,10 @@ export class DataPlane implements WorkerContext {
   readonly #maskedSource = new MaskedSource(DEFAULT_MASK);
   readonly #sourceKey = new Int32Array(4);
   #listeners = new Map<number, Listener>();
+  /** By slot. */
+  #services = new Map<number, ServiceRuntime>();
   readonly #queues = new Map<number, PoolQueue>();
-  readonly #open = new Map<number, Connection>();
+  readonly #open = new Map<number, Arrival>();
   #unfinished: Unfinished[] = [];
   #acceptLater: Accepting[] = [];
   #roomMayBe = false;
@@ -159,8 +161,10 @@ export class DataPlane implements WorkerContext {
       this.beat();
     }
     const listeners = new Map<number, Listener>();
+    this.#services = new Map();
     for (const service of plan.services) {
       const runtime = new ServiceRuntime(service, this.board.service(service.id), pools);
+      this.#services.set(service.id, runtime);
       for (const fd of service.listeners) {
         const listener = this.#listeners.get(fd) ?? this.#listen(fd, runtime);
         listener.service = runtime;
@@ -172,32 +176,36 @@ export class DataPlane implements WorkerContext {
   }
 
   #listen(fd: number, service: ServiceRuntime): Listener {
-    const listener = new Listener(this, fd, service, (connection) => this.#began(connection));
+    const listener = new Listener(this, fd, service, (arrival) => this.#began(arrival));
     this.poller.add(fd, READABLE, listener);
     return listener;
   }
 
-  /** Takes no new connections any more. The sockets are control's to close. */
+  /** Takes no new connections any more, nor new requests of those there are. The sockets are control's to close. */
   stopListening(): void {
     for (const fd of this.#listeners.keys()) this.poller.remove(fd);
     this.#listeners = new Map();
+    for (const arrival of [...this.#open.values()]) arrival.windDown();
   }
 
   // Connections
 
-  #began(connection: Connection): void {
+  #began(arrival: Arrival): void {
     this.connections++;
-    this.#open.set(connection.number, connection);
+    this.#open.set(arrival.number, arrival);
   }
 
-  ended(connection: Journaled, end: number): void {
+  ended({ number }: { readonly number: number }): void {
     this.connections--;
-    this.#open.delete(connection.number);
-    this.journal.ended(connection, end, this.nowMs);
+    this.#open.delete(number);
   }
 
-  /** All open connections. */
-  open(): Iterable<Connection> {
+  newest(service: ServiceRuntime): ServiceRuntime {
+    return this.#services.get(service.plan.id) ?? service;
+  }
+
+  /** All open connections of clients, whatever serves them. */
+  open(): Iterable<Arrival> {
     return this.#open.values();
   }
 

@@ -1,4 +1,4 @@
-/** What comes before a connection can be routed: a PROXY header, an X.224 Connection Request, or nothing. */
+/** What comes before a connection can be routed: a PROXY header, an X.224 Connection Request. */
 import { writeIPv4 } from "../../protocols/address.ts";
 import { newProxyHeader, readProxyHeader, UNKNOWN_FAMILY } from "../../protocols/proxy.ts";
 import {
@@ -32,10 +32,6 @@ export interface GreetingContext {
 
 /** One step of the first bytes. */
 export interface Greeting {
-  /** It is meant for the balancer and not passed on. */
-  readonly isEnvelope: boolean;
-  /** What follows it, before routing. */
-  readonly next: Greeting | null;
   /** Reads `bytes[from, to)` and fills `client`. @returns as every parser: bytes used, NEED_MORE, or a reason. */
   read(bytes: Uint8Array, from: number, to: number, client: Client, context: GreetingContext): number;
   /** The REFUSALS code of a reason that `read` gave. */
@@ -44,22 +40,18 @@ export interface Greeting {
 
 const header = newProxyHeader();
 
-/** A PROXY header of version 1 or 2, then `next`: the client's address is what it says. */
-export function proxyEnvelope(next: Greeting | null): Greeting {
-  return {
-    isEnvelope: true,
-    next,
-    read(bytes, from, to, client) {
-      const used = readProxyHeader(bytes, from, to, header);
-      if (used > 0 && header.family !== UNKNOWN_FAMILY) {
-        client.source.set(header.source);
-        client.sourcePort = header.sourcePort;
-      }
-      return used;
-    },
-    refusal: () => RefusalCode["bad-proxy-header"],
-  };
-}
+/** A PROXY header of version 1 or 2, meant for the balancer and not passed on: the client's address is what it says. */
+export const proxyEnvelope: Greeting = {
+  read(bytes, from, to, client) {
+    const used = readProxyHeader(bytes, from, to, header);
+    if (used > 0 && header.family !== UNKNOWN_FAMILY) {
+      client.source.set(header.source);
+      client.sourcePort = header.sourcePort;
+    }
+    return used;
+  },
+  refusal: () => RefusalCode["bad-proxy-header"],
+};
 
 const REQUEST_REFUSALS: Readonly<Record<number, number>> = {
   [NOT_TPKT]: RefusalCode["not-tpkt"],
@@ -81,8 +73,6 @@ const textDecoder = new TextDecoder("latin1");
 
 /** The X.224 Connection Request: who the client claims to be, and the token it was given. */
 export const rdpRequest: Greeting = {
-  isEnvelope: false,
-  next: null,
   read(bytes, from, to, client, context) {
     const used = readConnectionRequest(bytes, from, to, request);
     if (used > 0) readCookie(bytes, request.cookie, request.cookieAt, request.cookieEnd, client, context);

@@ -12,15 +12,18 @@ export interface Journaled {
   readonly number: number;
   readonly service: { readonly plan: { readonly id: number } };
   readonly client: Client;
-  readonly decision: Decision;
+  readonly placement: {
+    readonly decision: Decision;
+    readonly attempts: number;
+    readonly queueMs: number;
+    readonly connectMs: number;
+  };
+  /** -1: there is none. */
   readonly serverFd: number;
-  readonly toServer: { readonly bytes: number };
-  readonly toClient: { readonly bytes: number };
-  readonly attempts: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
   readonly acceptedMs: number;
   readonly startedMs: number;
-  readonly queueMs: number;
-  readonly connectMs: number;
   readonly firstByteMs: number;
 }
 
@@ -59,7 +62,8 @@ export class Journal {
   }
 
   #write(connection: Journaled, kind: number, end: number, durationMs: number): void {
-    const { client, decision } = connection;
+    const { client, placement } = connection;
+    const { decision } = placement;
     const record = this.#record;
     record.kind = kind;
     record.idHigh = this.#ids.high;
@@ -70,18 +74,18 @@ export class Journal {
     record.recognisedBy = decision.recognisedBy;
     record.reason = decision.reason;
     record.returned = decision.returned;
-    record.attempts = connection.attempts;
+    record.attempts = placement.attempts;
     record.end = end;
     record.source.set(client.source);
     record.sourcePort = client.sourcePort;
     record.outboundPort = this.#outboundPort;
     record.startedMs = connection.startedMs;
-    record.queueMs = connection.queueMs;
-    record.connectMs = connection.connectMs;
+    record.queueMs = placement.queueMs;
+    record.connectMs = placement.connectMs;
     record.firstByteMs = connection.firstByteMs;
     record.durationMs = durationMs;
-    record.bytesIn = connection.toServer.bytes;
-    record.bytesOut = connection.toClient.bytes;
+    record.bytesIn = connection.bytesIn;
+    record.bytesOut = connection.bytesOut;
     record.setUser(client.user, 0, client.userLength);
     writeRecord(record, this.#ring);
   }

@@ -4,7 +4,7 @@ import type { Pollable } from "../../os/poller.ts";
 import { abort, accept, readSocketAddress, SOCKADDR_BYTES } from "../../os/socket.ts";
 import { ServiceCounter } from "../shared/service-view.ts";
 import { EndCode, RefusalCode } from "../shared/words.ts";
-import { Connection } from "./connection.ts";
+import { Arrival } from "./arrival.ts";
 import type { WorkerContext } from "./context.ts";
 import type { ServiceRuntime } from "./service.ts";
 
@@ -19,10 +19,10 @@ export class Listener implements Pollable {
   /** Not before this: there were no descriptors, or no memory. */
   restUntilMs = 0;
   readonly #plane: WorkerContext;
-  readonly #onAccepted: (connection: Connection) => void;
+  readonly #onAccepted: (arrival: Arrival) => void;
   readonly #peer = new Uint8Array(SOCKADDR_BYTES);
 
-  constructor(plane: WorkerContext, fd: number, service: ServiceRuntime, onAccepted: (connection: Connection) => void) {
+  constructor(plane: WorkerContext, fd: number, service: ServiceRuntime, onAccepted: (arrival: Arrival) => void) {
     this.#onAccepted = onAccepted;
     this.#plane = plane;
     this.fd = fd;
@@ -56,10 +56,10 @@ export class Listener implements Pollable {
       plane.ledger.disown(fd);
       return this.#turnAway(fd, RefusalCode["limit-service"]);
     }
-    const connection = new Connection(plane, service, fd);
-    connection.client.sourcePort = readSocketAddress(this.#peer, connection.client.source);
-    this.#onAccepted(connection);
-    connection.begin(service.plan.acceptProxy && service.trusts(connection.client.source));
+    const arrival = new Arrival(plane, service, fd);
+    arrival.client.sourcePort = readSocketAddress(this.#peer, arrival.client.source);
+    this.#onAccepted(arrival);
+    arrival.begin(service.plan.acceptProxy && service.trusts(arrival.client.source));
   }
 
   /** Nothing is known of the client yet and nothing is kept: this costs as little as it can. */

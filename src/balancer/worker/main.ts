@@ -1,6 +1,5 @@
 /** The thread of one worker: the loop, and control's mail between two turns. */
 import { parentPort, workerData } from "node:worker_threads";
-import { slotOf } from "../shared/server-id.ts";
 import { DataPlane, type WorkerBirth } from "./data-plane.ts";
 import type { EndSelector, FromWorker, ToWorker } from "./messages.ts";
 
@@ -35,10 +34,9 @@ function end(which: EndSelector, code: number): number {
   for (const connection of [...plane.open()]) {
     if (left <= 0) break;
     if (numbers !== null && !numbers.has(connection.number)) continue;
-    const { server } = connection.decision;
-    if (which.server !== undefined && (server === null || slotOf(server.plan.id) !== which.server)) continue;
     if (which.service !== undefined && connection.service.plan.id !== which.service) continue;
-    connection.close(code);
+    if (which.server === undefined) connection.close(code);
+    else if (!connection.closeAt(which.server, code)) continue;
     // Ten thousands of them take longer than control waits for a beat.
     if (++count % 1024 === 0) plane.beat();
     left--;

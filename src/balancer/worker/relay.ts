@@ -1,5 +1,5 @@
 /**
- * Bytes both ways between two sockets, each way by itself.
+ * Bytes both ways between two channels, each way by itself.
  *
  * | what happened                                  | bytes still held          | what is done                                         |
  * |------------------------------------------------|---------------------------|------------------------------------------------------|
@@ -8,213 +8,149 @@
  * | both sides have ended                          | no                        | both are closed: a regular end                       |
  * | a side resets                                  | yes, for the other        | they go out first                                    |
  * | the same                                       | no                        | the other is reset too: it must not take a part for the whole |
- * | a side takes no more (its socket refuses bytes)| dropped                   | what it still sends is delivered; what the other sends is read and dropped until it ends, or for `timeouts.half-close` |
+ * | a side takes no more (it refuses bytes)        | dropped                   | what it still sends is delivered; what the other sends is read and dropped until it ends, or for `timeouts.half-close` |
  * | the client, after it had ended its own sending | dropped                   | it has gone for good: the server is reset, as it would be without us between |
- *
- * Edge-triggered: a way remembers that its source may have more (`readable`) and that its sink may take more (`writable`).
- * A way that has shown itself to be fat goes on by splice(2): its bytes never enter this program.
  */
-import { EAGAIN, EPIPE, errno, sys } from "../../os/libc.ts";
-import { MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR } from "../../os/socket.ts";
-import { type KernelPipe, KernelPipes } from "./pipes.ts";
+import { EndCode } from "../shared/words.ts";
+import type { Channel, ChannelOwner } from "./channel.ts";
+import type { Unfinished, WorkerContext } from "./context.ts";
+import { Timed } from "./timers.ts";
+import { ENDED, MORE, SOURCE_FAILED, Way } from "./way.ts";
 
-/** Bytes that are read at once; also the most that a way holds in memory. */
-export const READ_BYTES = 16 * 1024;
-/** Full reads in a row after which a way is fat. */
-const FAT_AFTER = 3;
-/** Moved by splice in one step, and the least that keeps a way fat. */
-const SPLICE_BYTES = 1 << 20;
-const STILL_FAT = READ_BYTES / 2;
-/** Steps of one way in one turn of the loop, so that a fat connection lets the others live. */
-const STEPS = 16;
-const SPLICE_MOVE_NONBLOCK = 3;
-
-/** What a way came to when it was pumped. */
-export const WAITING = 0; // nothing more to do until the next event
-export const MORE = 1; // its share of this turn is used up
-export const ENDED = 2; // the source has ended and everything is delivered; the sink is told by `passOn`
-export const SOURCE_FAILED = 3; // the source reset (or timed out); everything before is delivered
-
-/** What all ways of a worker share. */
-export class RelayTools {
-  readonly buffer = new Uint8Array(READ_BYTES);
-  readonly pipes = new KernelPipes();
+/** Milliseconds. */
+export interface RelayTimeouts {
+  /** Without a byte either way. */
+  readonly idle: number;
+  /** The same, once one side has ended. */
+  readonly halfClose: number;
+  /** The owner hears of a relay that lives on at least this often. */
+  readonly touch: number;
 }
 
-/** One way: from a source to a sink. */
-export class Way {
-  source = -1;
-  sink = -1;
-  readable = false;
-  writable = false;
-  /** The source's end is already there: a short read does not mean that it is empty. */
-  endIsNear = false;
-  /** The source has sent its end, and it was passed on once nothing was held. */
-  ended = false;
-  passedOn = false;
-  /** The sink takes no more: what still comes is read and dropped. */
-  sinkGone = false;
-  /** … because it reset, and had not ended its own sending before (then the kernel says EPIPE). */
-  sinkReset = false;
-  /** Bytes that came from the source. */
-  bytes = 0;
-  #held: Uint8Array | null = null;
-  #pipe: KernelPipe | null = null;
-  #piped = 0;
-  #fullReads = 0;
+/** Whose bytes they are. */
+export interface RelayOwner {
+  /** So many bytes came from the client, or from the server, just now. */
+  cameIn(bytes: number): void;
+  cameOut(bytes: number): void;
+  /** It is still in use. */
+  stillThere(nowMs: number): void;
+  /** It is over; the owner closes both channels. `withReset`: a side must not take a part for the whole. */
+  onRelayEnd(end: number, withReset: boolean): void;
+}
 
-  /** From now on it runs, with room to write. `already`: bytes of the source that were read before. */
-  begin(source: number, sink: number, already: number): void {
-    this.source = source;
-    this.sink = sink;
-    this.bytes = already;
-    this.writable = true;
+export class Relay extends Timed implements ChannelOwner, Unfinished {
+  readonly toServer: Way;
+  readonly toClient: Way;
+  readonly #plane: WorkerContext;
+  readonly #client: Channel;
+  readonly #server: Channel;
+  readonly #owner: RelayOwner;
+  readonly #timeouts: RelayTimeouts;
+  #over = false;
+  #unfinished = false;
+  #lastActiveMs: number;
+  #firstEnd: number = EndCode["client-closed"];
+
+  /** `early`: bytes of the client that were read before, whether they are sent already or held first. */
+  constructor(
+    plane: WorkerContext,
+    client: Channel,
+    server: Channel,
+    owner: RelayOwner,
+    timeouts: RelayTimeouts,
+    early: number,
+  ) {
+    super();
+    this.#plane = plane;
+    this.#client = client;
+    this.#server = server;
+    this.#owner = owner;
+    this.#timeouts = timeouts;
+    this.#lastActiveMs = plane.nowMs;
+    this.toServer = new Way(client, server, early);
+    this.toClient = new Way(server, client, 0);
   }
 
-  /** Bytes that must go out before anything that is read: a PROXY header, the first bytes of the client. They are kept, not copied. */
-  holdFirst(bytes: Uint8Array): void {
-    this.#held = bytes.length > 0 ? bytes : null;
+  /** Goes on from here by itself, with both channels. `onRelayEnd` may come before this returns. */
+  begin(): void {
+    const { toServer, toClient } = this;
+    this.#client.owner = this;
+    this.#server.owner = this;
+    this.#plane.timers.set(this, this.#plane.nowMs + Math.min(this.#timeouts.touch, this.#timeouts.idle));
+    if (toServer.holding || toClient.holding || this.#client.readable || this.#server.readable) this.#pump();
+    if (this.#over) return;
+    this.#server.watch();
+    this.#client.watch();
   }
 
-  /** Are there bytes that the source sent and the sink has not taken? */
-  get holding(): boolean {
-    return this.#held !== null || this.#piped > 0;
+  onChannel(): void {
+    if (this.#over) return;
+    // Bytes that are only dropped keep nobody alive.
+    if (!this.toServer.sinkGone && !this.toClient.sinkGone) this.#lastActiveMs = this.#plane.nowMs;
+    this.#pump();
   }
 
-  /**
-   * Moves what can be moved now. `sourceReset`: bytes for the source were refused by a reset before, so that the kernel has
-   * told of it already and what looks like an end is none. @returns WAITING, MORE, ENDED or SOURCE_FAILED.
-   */
-  pump(tools: RelayTools, sourceReset: boolean): number {
-    if (this.passedOn) return WAITING;
-    for (let step = 0; step < STEPS; step++) {
-      if (!this.#flush(tools)) return WAITING;
-      if (this.ended) return sourceReset ? SOURCE_FAILED : ENDED;
-      if (!this.readable) return WAITING;
-      const result = this.#fullReads >= FAT_AFTER && !this.sinkGone ? this.#splice(tools) : this.#copy(tools);
-      if (result !== MORE) return result;
+  /** Goes on with a way that had used up its share of a turn. */
+  goOn(): void {
+    this.#unfinished = false;
+    if (!this.#over) this.#pump();
+  }
+
+  #pump(): void {
+    const { toServer, toClient } = this;
+    const { tools } = this.#plane;
+    const inBefore = toServer.bytes;
+    const outBefore = toClient.bytes;
+    const there = toServer.pump(tools);
+    if (toServer.bytes !== inBefore) this.#owner.cameIn(toServer.bytes - inBefore);
+    if (there === SOURCE_FAILED) return this.#end(EndCode["client-reset"], true);
+    if (there === ENDED && this.#ended(toServer, toClient, EndCode["client-closed"])) return;
+    const back = toClient.pump(tools);
+    if (toClient.bytes !== outBefore) this.#owner.cameOut(toClient.bytes - outBefore);
+    if (back === SOURCE_FAILED) return this.#end(EndCode["server-reset"], true);
+    if (back === ENDED && this.#ended(toClient, toServer, EndCode["server-closed"])) return;
+    // It has said everything and takes nothing any more: nobody is there to read what the server may send for ever.
+    if (toClient.sinkGone && toServer.passedOn) return this.#end(EndCode["client-reset"], true);
+    if ((there === MORE || back === MORE) && !this.#unfinished) {
+      this.#unfinished = true;
+      this.#plane.unfinished(this);
     }
-    return MORE;
   }
 
-  /** Sends what is held. @returns whether nothing is held any more. */
-  #flush(tools: RelayTools): boolean {
-    const held = this.#held;
-    if (held !== null) {
-      const taken = this.#send(held, held.length);
-      if (taken < held.length) {
-        if (this.sinkGone) this.#held = null;
-        else this.#held = taken > 0 ? held.subarray(taken) : held;
-        return this.#held === null;
-      }
-      this.#held = null;
-    }
-    return this.#piped === 0 || this.#drainPipe(tools);
-  }
-
-  #send(bytes: Uint8Array, length: number): number {
-    if (!this.writable) return 0;
-    const taken = sys.send(this.sink, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT) as number;
-    if (taken === length) return taken;
-    if (taken >= 0) {
-      this.writable = false;
-      return taken;
-    }
-    this.writable = false;
-    const code = errno();
-    if (code !== EAGAIN) this.#lostSink(code);
-    return 0;
-  }
-
-  #lostSink(code: number): void {
-    this.sinkGone = true;
-    this.sinkReset = code !== EPIPE;
-  }
-
-  #copy(tools: RelayTools): number {
-    const buffer = tools.buffer;
-    const read = sys.recv(this.source, buffer, READ_BYTES, MSG_DONTWAIT) as number;
-    if (read > 0) {
-      this.bytes += read;
-      // A short read has emptied the socket; the next bytes, or the end, are a new event.
-      if (read < READ_BYTES) {
-        this.#fullReads = 0;
-        if (!this.endIsNear) this.readable = false;
-      } else {
-        this.#fullReads++;
-      }
-      if (this.sinkGone) return MORE;
-      const taken = this.#send(buffer, read);
-      if (taken < read && !this.sinkGone) this.#held = buffer.slice(taken, read);
-      return MORE;
-    }
-    return this.#nothingRead(read);
-  }
-
-  #nothingRead(read: number): number {
-    this.readable = false;
-    if (read === 0) {
-      this.ended = true;
-      return MORE;
-    }
-    return errno() === EAGAIN ? WAITING : SOURCE_FAILED;
-  }
-
-  #splice(tools: RelayTools): number {
-    this.#pipe ??= tools.pipes.take();
-    const pipe = this.#pipe;
-    if (pipe === null) {
-      this.#fullReads = 0; // no descriptor is left for a pipe: by copying, then
-      return MORE;
-    }
-    const read = sys.splice(this.source, null, pipe.input, null, SPLICE_BYTES, SPLICE_MOVE_NONBLOCK) as number;
-    if (read <= 0) {
-      const result = this.#nothingRead(read);
-      this.#releasePipe(tools);
-      return result;
-    }
-    this.bytes += read;
-    this.#piped = read;
-    if (read < STILL_FAT) this.#fullReads = 0;
-    return this.#drainPipe(tools) || this.sinkGone ? MORE : WAITING;
-  }
-
-  #drainPipe(tools: RelayTools): boolean {
-    while (this.#piped > 0) {
-      if (!this.writable) return false;
-      const taken = sys.splice(this.#pipe!.output, null, this.sink, null, this.#piped, SPLICE_MOVE_NONBLOCK) as number;
-      if (taken > 0) {
-        this.#piped -= taken;
-        continue;
-      }
-      const code = taken === 0 ? EAGAIN : errno();
-      this.writable = false;
-      if (code === EAGAIN) return false;
-      this.#lostSink(code);
-      this.dispose(tools);
+  /** One way has ended and everything is delivered. @returns whether that was the end of the relay. */
+  #ended(way: Way, other: Way, end: number): boolean {
+    if (other.passedOn) {
+      this.#end(this.#firstEnd, false);
       return true;
     }
-    if (this.#fullReads < FAT_AFTER) this.#releasePipe(tools);
-    return true;
+    this.#firstEnd = end;
+    way.passOn();
+    way.dispose(this.#plane.tools);
+    this.#plane.timers.set(this, this.#plane.nowMs + this.#timeouts.halfClose);
+    return false;
   }
 
-  /** Tells the sink of the end that ENDED has reported. Not needed where its socket is closed at once. */
-  passOn(): void {
-    this.passedOn = true;
-    if (!this.sinkGone) sys.shutdown(this.sink, SHUT_WR);
+  override onDeadline(nowMs: number): void {
+    const { toServer, toClient } = this;
+    const oneSided = toServer.passedOn || toClient.passedOn || toServer.sinkGone || toClient.sinkGone;
+    const limit = oneSided ? this.#timeouts.halfClose : this.#timeouts.idle;
+    const due = this.#lastActiveMs + limit;
+    if (due <= nowMs) return this.#end(EndCode["idle-timeout"], false);
+    this.#owner.stillThere(nowMs);
+    this.#plane.timers.set(this, Math.min(due, nowMs + this.#timeouts.touch));
   }
 
-  #releasePipe(tools: RelayTools): void {
-    if (this.#pipe === null) return;
-    if (this.#piped > 0) tools.pipes.discard(this.#pipe);
-    else tools.pipes.give(this.#pipe);
-    this.#pipe = null;
-    this.#piped = 0;
+  #end(end: number, withReset: boolean): void {
+    if (this.#over) return;
+    this.dispose();
+    this.#owner.onRelayEnd(end, withReset);
   }
 
-  /** Gives back what the way holds. */
-  dispose(tools: RelayTools): void {
-    this.#held = null;
-    this.#releasePipe(tools);
+  /** Nothing moves any more; what is held is given back. The channels are the owner's to close. Twice is once. */
+  dispose(): void {
+    this.#over = true;
+    this.#plane.timers.clear(this);
+    this.toServer.dispose(this.#plane.tools);
+    this.toClient.dispose(this.#plane.tools);
   }
 }

@@ -11,7 +11,6 @@ import { saltOf } from "../shared/fingerprint.ts";
 import type { ServerId } from "../shared/server-id.ts";
 import type { ServiceView } from "../shared/service-view.ts";
 import { EndCode } from "../shared/words.ts";
-import { type Greeting, proxyEnvelope, rdpRequest } from "./greetings.ts";
 
 /** Where a client may go. `server` 0: not pinned. */
 export interface RouteRuntime {
@@ -24,10 +23,6 @@ export class ServiceRuntime {
   readonly view: ServiceView;
   /** Keeps its sources apart from those of other services. */
   readonly salt: number;
-  /** What must be read before a client can be routed; null: nothing. */
-  readonly greeting: Greeting | null;
-  /** The same behind a PROXY header. */
-  readonly envelope: Greeting;
   readonly #routes: readonly { plan: RoutePlan; runtime: RouteRuntime }[];
   readonly #addresses = new Map<ServerId, Uint8Array>();
   readonly #header = new Uint8Array(Math.max(MAX_PROXY_V1, MAX_WRITTEN_V2));
@@ -37,8 +32,6 @@ export class ServiceRuntime {
     this.plan = plan;
     this.view = view;
     this.salt = saltOf(plan.name);
-    this.greeting = plan.protocol === "rdp" ? rdpRequest : null;
-    this.envelope = proxyEnvelope(this.greeting);
     this.#routes = plan.routes
       .flatMap(oneForEachNetwork)
       .sort(mostSpecificFirst)
@@ -75,10 +68,9 @@ export class ServiceRuntime {
     return this.#addresses.get(server.plan.id)!;
   }
 
-  /** What the server gets first: a PROXY header if its pool wants one, then what the client has sent already. */
-  firstBytes(pool: PoolRuntime, client: Client, clientFd: number, early: Uint8Array, from: number): Uint8Array {
+  /** What the server gets first: a PROXY header if its pool wants one, then `rest`. */
+  firstBytes(pool: PoolRuntime, client: Client, clientFd: number, rest: Uint8Array): Uint8Array {
     const { sendProxy } = pool.plan;
-    const rest = from === 0 ? early : early.subarray(from);
     if (sendProxy === "off") return rest;
     const port = localAddress(clientFd, this.#dialled);
     const write = sendProxy === "v1" ? writeProxyV1 : writeProxyV2;

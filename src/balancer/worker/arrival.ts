@@ -1,0 +1,218 @@
+/**
+ * A client's connection from accept to the protocol that serves it: a PROXY header from trusted addresses, the ClientHello
+ * where TLS begins, the handshake where TLS ends here. Behind that it is the connection's account: who the client is, since
+ * when, and what is given back at the end.
+ */
+import { NEED_MORE } from "../../protocols/result.ts";
+import { type Client, newClient } from "../client.ts";
+import { Decision } from "../decide.ts";
+import { ServiceCounter } from "../shared/service-view.ts";
+import { UNTRACKED } from "../shared/sources.ts";
+import { EndCode, RefusalCode } from "../shared/words.ts";
+import { type Channel, type ChannelOwner, NOTHING_YET } from "./channel.ts";
+import type { WorkerContext } from "./context.ts";
+import { proxyEnvelope } from "./greetings.ts";
+import { HANDLERS } from "./handlers.ts";
+import type { Journaled } from "./journal.ts";
+import type { ServiceRuntime } from "./service.ts";
+import { SocketChannel } from "./socket-channel.ts";
+import { Timed } from "./timers.ts";
+
+/**
+ * Whom a protocol serves: a connection that has arrived, or one stream of an HTTP/2 connection. The rest of the connection's
+ * life is the protocol's; `finish` is its end.
+ */
+export interface Visit {
+  readonly plane: WorkerContext;
+  /** Who came: the connection's number, its service, the client as far as it is known. */
+  readonly number: number;
+  readonly service: ServiceRuntime;
+  readonly client: Client;
+  readonly channel: Channel;
+  /** The TLS that ends here; null: none. Its facts are for logs and for fields to servers. */
+  readonly tls: null;
+  /** The client's own socket, also for a stream and under TLS. */
+  readonly clientFd: number;
+  /** When it was accepted: monotonic, unix milliseconds. */
+  readonly acceptedMs: number;
+  readonly startedMs: number;
+  /** The first step has to be over by then, monotonic milliseconds: the time for it began with the connection. */
+  readonly firstBytesDueMs: number;
+  /** Bytes that were read already and belong to the protocol. Who begins takes them. */
+  early: Uint8Array;
+  /** The last step, once: closes the channel and gives the connection's places back. `end` is a position in ENDS. */
+  finish(end: number, withReset: boolean): void;
+}
+
+/** What serves a visit. */
+export interface Served {
+  /** Ends it, whatever its state: control wants it, with this position in ENDS. */
+  close(end: number): void;
+  /** Ends what of it is at the server of this slot. @returns whether anything was. */
+  closeAt(server: number, end: number): boolean;
+  /** This process takes nothing new any more: it ends as soon as nothing is in progress. What is one relay just goes on. */
+  windDown(): void;
+}
+
+/** A protocol: serves clients once they have arrived. */
+export interface ProtocolHandler {
+  /** Takes over the visit, its channel and its early bytes. */
+  begin(visit: Visit): Served;
+}
+
+/** Read at once while a client's first bytes are awaited. */
+const FIRST_READ = 4096;
+const NO_BYTES = new Uint8Array(0);
+
+const PROXY_HEADER = 0;
+const SERVED = 1;
+const OVER = 2;
+
+/** What is told of a connection that never got as far as a server. */
+const NOWHERE = { decision: new Decision(), attempts: 0, queueMs: -1, connectMs: -1 };
+
+export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journaled {
+  readonly plane: WorkerContext;
+  readonly number: number;
+  readonly service: ServiceRuntime;
+  readonly client = newClient();
+  readonly acceptedMs: number;
+  readonly startedMs: number;
+  readonly clientFd: number;
+  readonly firstBytesDueMs: number;
+  channel: Channel;
+  readonly tls = null;
+  early: Uint8Array = NO_BYTES;
+  readonly placement = NOWHERE;
+  readonly serverFd = -1;
+  readonly bytesIn = 0;
+  readonly bytesOut = 0;
+  readonly firstByteMs = -1;
+  #state = SERVED;
+  #served: Served | null = null;
+  #sourceSlot = UNTRACKED;
+
+  /** `fd` was accepted, is in the ledger, and has a place of the service. */
+  constructor(plane: WorkerContext, service: ServiceRuntime, fd: number) {
+    super();
+    this.plane = plane;
+    this.service = service;
+    this.number = plane.journal.nextConnection();
+    this.acceptedMs = plane.nowMs;
+    this.startedMs = plane.unixMs;
+    this.clientFd = fd;
+    this.firstBytesDueMs = plane.nowMs + service.plan.timeouts.request;
+    this.channel = new SocketChannel(plane, fd, this);
+  }
+
+  /** The first step, once `client.source` is set. `behindProxy`: a PROXY header comes first. */
+  begin(behindProxy: boolean): void {
+    if (!behindProxy) {
+      if (this.#admitSource()) this.#serve();
+      return;
+    }
+    this.#state = PROXY_HEADER;
+    // Who has to speak first has mostly spoken already.
+    this.#readFirstBytes();
+    if (this.#state !== PROXY_HEADER) return;
+    this.plane.timers.set(this, this.firstBytesDueMs);
+    this.channel.watch();
+  }
+
+  onChannel(): void {
+    if (this.#state === PROXY_HEADER) this.#readFirstBytes();
+  }
+
+  override onDeadline(): void {
+    this.#refuse(RefusalCode["first-bytes-timeout"], EndCode["first-bytes-timeout"]);
+  }
+
+  #readFirstBytes(): void {
+    const scratch = this.plane.tools.buffer;
+    for (;;) {
+      const read = this.channel.read(scratch, FIRST_READ);
+      if (read <= 0) {
+        if (read === NOTHING_YET) return;
+        const end = read === 0 ? EndCode["client-closed"] : EndCode["client-reset"];
+        return this.#refuse(RefusalCode["closed-early"], end);
+      }
+      this.early = append(this.early, scratch, read);
+      if (this.#readEnvelope()) return;
+      if (read < FIRST_READ && !this.channel.endIsNear) return;
+    }
+  }
+
+  /** @returns whether it has gone on to the next step, or ended. */
+  #readEnvelope(): boolean {
+    const used = proxyEnvelope.read(this.early, 0, this.early.length, this.client, this.plane);
+    if (used === NEED_MORE) return false;
+    if (used < 0) {
+      this.#refuse(proxyEnvelope.refusal(used), EndCode["bad-protocol"]);
+      return true;
+    }
+    this.early = this.early.subarray(used);
+    if (this.#admitSource()) this.#serve();
+    return true;
+  }
+
+  #admitSource(): boolean {
+    const { limits } = this.service.plan;
+    if (limits.connectionsPerSource === 0 && limits.newPerSource === 0) return true;
+    const slot = this.plane.admitSource(this.service, this.client);
+    if (slot >= 0) {
+      this.#sourceSlot = slot;
+      this.plane.ledger.setSource(this.clientFd, slot);
+      return true;
+    }
+    if (slot === UNTRACKED) return true;
+    this.#refuse(this.plane.sourceRefusal(slot), EndCode.limit);
+    return false;
+  }
+
+  #serve(): void {
+    this.#state = SERVED;
+    this.plane.timers.clear(this);
+    this.#served = HANDLERS[this.service.plan.protocol].begin(this);
+  }
+
+  #refuse(refusal: number, end: number): void {
+    this.service.view.count(ServiceCounter.REFUSED + refusal, 1);
+    this.close(end);
+  }
+
+  close(end: number): void {
+    if (this.#served !== null) return this.#served.close(end);
+    if (this.#state === OVER) return;
+    this.plane.journal.ended(this, end, this.plane.nowMs);
+    this.finish(end, false);
+  }
+
+  closeAt(server: number, end: number): boolean {
+    return this.#served?.closeAt(server, end) ?? false;
+  }
+
+  windDown(): void {
+    this.#served?.windDown();
+  }
+
+  finish(end: number, withReset: boolean): void {
+    if (this.#state === OVER) return;
+    this.#state = OVER;
+    const { plane, service } = this;
+    plane.timers.clear(this);
+    plane.ended(this);
+    this.channel.close(withReset);
+    service.view.count(ServiceCounter.ENDED + end, 1);
+    service.view.release();
+    if (this.#sourceSlot >= 0) plane.sources.release(this.#sourceSlot);
+  }
+}
+
+/** The first bytes arrive in few pieces, mostly one: copying them again is cheaper than a buffer for everybody. */
+export function append(before: Uint8Array, bytes: Uint8Array, length: number): Uint8Array {
+  if (before.length === 0) return bytes.slice(0, length);
+  const joined = new Uint8Array(before.length + length);
+  joined.set(before);
+  joined.set(bytes.subarray(0, length), before.length);
+  return joined;
+}

@@ -40,7 +40,14 @@ import {
   TOKEN_REASONS,
   type TokenKey,
 } from "../../src/protocols/rdp/token.ts";
-import { hex, text } from "./bytes.ts";
+import {
+  CLIENT_HELLO_REASONS,
+  MAX_CLIENT_HELLO,
+  newClientHello,
+  readClientHello,
+} from "../../src/protocols/tls/client-hello.ts";
+import { hex, show, text } from "./bytes.ts";
+import { buildClientHello, inRecords } from "./client-hellos.ts";
 import type { ParserUnderTest } from "./contract.ts";
 
 const PROXY_V2 = "0d0a0d0a000d0a515549540a // signature";
@@ -65,6 +72,7 @@ const proxy = newProxyHeader();
 const load = newLoadNumber();
 const report = newAgentReport();
 const head = newResponseHead();
+const hello = newClientHello();
 
 export const parsers: readonly ParserUnderTest[] = [
   {
@@ -283,6 +291,53 @@ export const parsers: readonly ParserUnderTest[] = [
       "a length that is no number": text("HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n"),
       "a field without a colon": text("HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"),
       "a folded field": text("HTTP/1.1 200 OK\r\nA: b\r\n c: d\r\n\r\n"),
+    },
+  },
+  {
+    name: "readClientHello",
+    bound: MAX_CLIENT_HELLO,
+    stream: true,
+    reasons: CLIENT_HELLO_REASONS,
+    read: (bytes, from, to) => readClientHello(bytes, from, to, hello),
+    found: () => [
+      show(hello.serverName, 0, hello.serverNameLength),
+      show(hello.alpn, 0, hello.alpnLength),
+      hello.versions,
+    ],
+    good: {
+      "a name, HTTP/2 and TLS 1.3": inRecords(
+        buildClientHello({ name: "Login.Example.com", alpn: ["h2", "http/1.1"] }),
+      ),
+      "no name": inRecords(buildClientHello({})),
+      "no extensions at all": inRecords(buildClientHello({ extensions: false })),
+      "TLS 1.0 only": inRecords(buildClientHello({ name: "old.example", version: 0x0301, versions: [] })),
+      "a byte a record": inRecords(buildClientHello({ name: "a.example" }), 1),
+      "a name that lies in two records": inRecords(buildClientHello({ name: "streaming.example.com" }), 60),
+      "versions of its own making": inRecords(buildClientHello({ versions: [0x0a0a, 0x0304, 0x0303] })),
+      "a last dot": inRecords(buildClientHello({ name: "a.example." })),
+      "two records of 8 KiB": inRecords(buildClientHello({ name: "big.example", padding: 15_000 }), 8192),
+    },
+    bad: {
+      "an HTTP request": text("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+      "an X.224 request of RDP": buildConnectionRequest({ protocols: 3 }),
+      "a hello of SSL 2": hex("80 2e 01 00 02 0015 0000 0010 010080"),
+      "bytes above 0x80 that are no SSL 2": hex("ff fe fd fc"),
+      "an empty record": hex("16 0301 0000"),
+      "a record above 16 KiB": hex("16 0301 4001 01"),
+      "a record of application data": hex("17 0303 0020"),
+      "application data in the middle": hex("16 0301 0001 01 17 0301 0001 00"),
+      "a ServerHello": hex("16 0303 0004 02 000000"),
+      "a message of 1 MiB": hex("16 0301 0004 01 100000"),
+      "a message that ends early": inRecords(buildClientHello({ cut: 10 })),
+      "a second message in its record": inRecords(Buffer.concat([buildClientHello({}), hex("01000000")])),
+      "an empty name": inRecords(buildClientHello({ name: "" })),
+      "a name with a slash": inRecords(buildClientHello({ name: "a/b" })),
+      "a name with a zero byte": inRecords(buildClientHello({ name: "a\0.example" })),
+      "a name of two dots": inRecords(buildClientHello({ name: "a..b" })),
+      "a name that begins with a dot": inRecords(buildClientHello({ name: ".b" })),
+      "a name of 256 bytes": inRecords(buildClientHello({ name: "a".repeat(256) })),
+      "two names": inRecords(buildClientHello({ name: "a.example", again: true })),
+      "a protocol without a name": inRecords(buildClientHello({ alpn: ["h2", ""] })),
     },
   },
 ];

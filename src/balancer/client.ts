@@ -1,4 +1,6 @@
 /** What deciding needs to know of a client. */
+import type { RequestHead } from "../protocols/http1/request.ts";
+import type { ServerId } from "./shared/server-id.ts";
 
 /** What kind of routing token the client sent, after it was read and (if signed) verified. */
 export const TokenKind = {
@@ -11,6 +13,12 @@ export const TokenKind = {
   INVALID: 3,
 } as const;
 export type TokenKind = (typeof TokenKind)[keyof typeof TokenKind];
+
+/** An HTTP request as deciding sees it: its head, with offsets into `bytes`. */
+export interface HttpRequest {
+  readonly bytes: Uint8Array;
+  readonly head: RequestHead;
+}
 
 /** A client as deciding sees it. One object, used again; whoever decides twice for a client keeps it as long. */
 export interface Client {
@@ -35,6 +43,16 @@ export interface Client {
   tokenIssuedSec: number;
   /** The collection of a `tsv://` token in lower case; empty: none. */
   collection: string;
+  /** The name that the client asked for in its TLS handshake (SNI), in lower case and without a last dot. */
+  serverName: Uint8Array;
+  /** Bytes of `serverName`; 0: none was sent, or no TLS was read. */
+  serverNameLength: number;
+  /** HTTP: the request that is being served, from its parsed head until the exchange ends; else null. */
+  request: HttpRequest | null;
+  /** The server of the sticky cookie that the last answer was about, and the cookie's id in two halves; 0: none. */
+  cookieServer: ServerId | 0;
+  cookieIdHigh: number;
+  cookieIdLow: number;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -55,5 +73,11 @@ export function newClient(): Client {
     tokenServerLow: 0,
     tokenIssuedSec: 0,
     collection: "",
+    serverName: NOTHING,
+    serverNameLength: 0,
+    request: null,
+    cookieServer: 0,
+    cookieIdHigh: 0,
+    cookieIdLow: 0,
   };
 }

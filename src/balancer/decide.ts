@@ -5,6 +5,7 @@
  * The order: a pinned route; then the server that the client is known on, in whichever of the pools it is; then the first
  * pool with a usable server picks one, a primary before a backup; then, where every check fails, the last known good.
  */
+import type { ResponseHead } from "../protocols/http1/response.ts";
 import type { PickRequest } from "./algorithms/algorithm.ts";
 import type { Candidate, TriedSet } from "./candidate.ts";
 import { type Client, newClient } from "./client.ts";
@@ -104,6 +105,31 @@ export function touch(client: Client, decision: Decision, nowSec: number): void 
   if (decision.pool !== null && !decision.keep) decision.pool.touch(client, nowSec);
 }
 
+/** HTTP: takes out of `client.request`, in place, what is for us alone. Just before the request's head is written. */
+export function hide(client: Client, { pool }: Decision): void {
+  if (pool !== null) pool.hide(client);
+}
+
+/**
+ * HTTP: the head of the server's answer to `client.request` has come: learns by what the client will come back, and writes
+ * the field lines that it needs for that at `out[at]`, at most `decision.pool.fieldBytes`. Before `head` is written to the
+ * client, as fields of it may be dropped. @returns the position behind the lines.
+ */
+export function answered(
+  client: Client,
+  { server, pool, keep }: Decision,
+  bytes: Uint8Array,
+  head: ResponseHead,
+  secure: boolean,
+  nowSec: number,
+  out: Uint8Array,
+  at: number,
+): number {
+  if (server === null || pool === null || keep) return at;
+  pool.learn(client, server, bytes, head, nowSec);
+  return pool.fieldBytes === 0 ? at : pool.writeFields(client, server, secure, nowSec, out, at);
+}
+
 function forgetLost(client: Client, pool: PoolRuntime, lost: Candidate, nowSec: number): void {
   if (pool.plan.persistence?.onDown !== "forget") return;
   for (let i = 0; i < pool.kinds.length; i++) {
@@ -166,8 +192,8 @@ function obstacleTo(candidate: Candidate, pool: PoolRuntime, tried: TriedSet): n
 
 function takeKnown(candidate: Candidate, pool: PoolRuntime, code: number, out: Decision): Outcome {
   if (out.returned === NOT_RETURNING || out.returned === ReturnCode.forgotten) out.returned = ReturnCode.own;
-  // A token that named nothing in one pool was meant for this one.
-  if (code === Recognised.TOKEN && out.lostPool === null) out.reason = Reason.NONE;
+  // A token or cookie that named nothing in one pool was meant for this one.
+  if ((code === Recognised.TOKEN || code === Recognised.COOKIE) && out.lostPool === null) out.reason = Reason.NONE;
   return take(candidate, pool, code, out);
 }
 

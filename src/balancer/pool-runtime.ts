@@ -1,4 +1,6 @@
 /** A pool as a worker uses it: the plan with its servers' words, its algorithm and its persistence made ready. */
+
+import type { ResponseHead } from "../protocols/http1/response.ts";
 import type { Picker } from "./algorithms/algorithm.ts";
 import { algorithmNamed } from "./algorithms/index.ts";
 import { Candidate } from "./candidate.ts";
@@ -6,6 +8,7 @@ import type { Client } from "./client.ts";
 import { DEFAULT_MASK, type SourceMask } from "./masked-source.ts";
 import { persistenceNamed } from "./persistence/index.ts";
 import type { Recogniser } from "./persistence/persistence.ts";
+import type { StickyCookies } from "./persistence/sticky-cookies.ts";
 import type { PoolPlan } from "./plan.ts";
 import { type Fingerprinter, saltOf } from "./shared/fingerprint.ts";
 import type { PoolView } from "./shared/pool-view.ts";
@@ -23,6 +26,8 @@ export interface Shared {
   readonly fingerprinter: Fingerprinter;
   /** Even in [0, 1). */
   readonly random: () => number;
+  /** Signs and opens sticky cookies. */
+  readonly cookies: StickyCookies;
 }
 
 /** Primaries or backups: servers among which the algorithm picks. */
@@ -48,6 +53,8 @@ export class PoolRuntime {
   readonly kinds: readonly Kind[];
   /** How often a connected client is to be touched. */
   readonly touchMs: number;
+  /** HTTP: most bytes of `writeFields`; 0: it never writes any. */
+  readonly fieldBytes: number;
   readonly #byId: ReadonlyMap<number, Candidate>;
 
   /** Throws for an algorithm or persistence that does not exist, which the schema does not let through. */
@@ -58,6 +65,7 @@ export class PoolRuntime {
     this.#byId = new Map(this.candidates.map((candidate) => [candidate.plan.id, candidate]));
     this.tiers = this.#prepareTiers(shared);
     this.kinds = this.#prepareKinds(shared);
+    this.fieldBytes = this.kinds.reduce((bytes, { recogniser }) => bytes + (recogniser.fieldBytes ?? 0), 0);
     this.touchMs = Math.min(TOUCH_MS, (plan.persistence?.idleSec || Number.POSITIVE_INFINITY) * 500);
   }
 
@@ -76,6 +84,29 @@ export class PoolRuntime {
     for (let i = 0; i < this.kinds.length; i++) this.kinds[i]!.recogniser.touch(client, nowSec);
   }
 
+  /**
+   * HTTP: writes whole field lines (a sticky cookie) for the answer of `server` to `client.request` at `out[at]`, at most
+   * `fieldBytes`. @returns the position behind them.
+   */
+  writeFields(client: Client, server: Candidate, secure: boolean, nowSec: number, out: Uint8Array, at: number): number {
+    let end = at;
+    for (let i = 0; i < this.kinds.length; i++) {
+      const { recogniser } = this.kinds[i]!;
+      if (recogniser.writeFields !== undefined) end = recogniser.writeFields(client, server, secure, nowSec, out, end);
+    }
+    return end;
+  }
+
+  /** HTTP: takes out of `client.request` what servers must not see. */
+  hide(client: Client): void {
+    for (let i = 0; i < this.kinds.length; i++) this.kinds[i]!.recogniser.hide?.(client);
+  }
+
+  /** HTTP: `server` has answered `client.request` with this head. */
+  learn(client: Client, server: Candidate, bytes: Uint8Array, head: ResponseHead, nowSec: number): void {
+    for (let i = 0; i < this.kinds.length; i++) this.kinds[i]!.recogniser.learn?.(client, server, bytes, head, nowSec);
+  }
+
   #prepareTiers({ random }: Shared): Tier[] {
     const member = algorithmNamed(this.plan.algorithm);
     if (member === undefined) throw new Error(`there is no algorithm ${this.plan.algorithm}`);
@@ -87,7 +118,7 @@ export class PoolRuntime {
       .map((servers) => ({ servers, picker: member.prepare({ ...setting, servers }) }));
   }
 
-  #prepareKinds({ sticky, fingerprinter }: Shared): Kind[] {
+  #prepareKinds({ sticky: table, fingerprinter, cookies }: Shared): Kind[] {
     const { persistence } = this.plan;
     if (persistence === null) return [];
     const { idleSec, lifetimeSec } = persistence;
@@ -95,7 +126,8 @@ export class PoolRuntime {
     return persistence.by.map((name) => {
       const member = persistenceNamed(name);
       if (member === undefined) throw new Error(`there is no persistence ${name}`);
-      const setting = { servers, table: sticky, fingerprinter, salt, idleSec, lifetimeSec, mask };
+      const limits = { salt, idleSec, lifetimeSec, mask };
+      const setting = { servers, table, fingerprinter, cookies, pool: this.view, plan: persistence, ...limits };
       return { code: member.code, recogniser: member.prepare(setting) };
     });
   }

@@ -1,6 +1,7 @@
 /** Pools on a scoreboard and a sticky table of their own, without sockets, for tests of deciding. */
 import type { Candidate } from "../../src/balancer/candidate.ts";
 import { type Client, newClient } from "../../src/balancer/client.ts";
+import { StickyCookies } from "../../src/balancer/persistence/sticky-cookies.ts";
 import type { PoolPlan, ServerPlan, ServicePlan } from "../../src/balancer/plan.ts";
 import { PoolRuntime } from "../../src/balancer/pool-runtime.ts";
 import { Fingerprinter } from "../../src/balancer/shared/fingerprint.ts";
@@ -85,6 +86,7 @@ export class Rig {
   readonly sticky: StickyTable;
   readonly fingerprinter = new Fingerprinter(new Uint8Array(16).fill(7));
   readonly random: () => number;
+  readonly cookies: StickyCookies;
   readonly #memory: ArrayBuffer;
   readonly #layout = memoryLayout({ stickyEntries: 4096, sourceEntries: 1024, files: 64 });
   #slots = 0;
@@ -92,6 +94,7 @@ export class Rig {
 
   constructor(seed = 1) {
     this.random = seeded(seed);
+    this.cookies = new StickyCookies([{ id: 1, secret: new Uint8Array(32).fill(9) }], this.random);
     // What lies behind the tables is not used here.
     this.#memory = new ArrayBuffer(this.#layout.rings);
     this.board = new Scoreboard(this.#memory, this.#layout, 1);
@@ -127,6 +130,7 @@ export class Rig {
       sticky: this.sticky,
       fingerprinter: this.fingerprinter,
       random: this.random,
+      cookies: this.cookies,
     });
   }
 

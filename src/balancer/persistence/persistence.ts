@@ -4,13 +4,17 @@
  * Each member is one file with one value of the same shape. `prepare` runs in each worker, at load and when the members of
  * the pool change; `recognise` runs for each client and allocates nothing.
  */
+
+import type { ResponseHead } from "../../protocols/http1/response.ts";
 import type { Candidate } from "../candidate.ts";
 import type { Client } from "../client.ts";
 import type { SourceMask } from "../masked-source.ts";
-import type { PersistenceKind } from "../plan.ts";
+import type { PersistenceKind, PoolPlan } from "../plan.ts";
 import type { Fingerprinter } from "../shared/fingerprint.ts";
+import type { PoolView } from "../shared/pool-view.ts";
 import type { ServerId } from "../shared/server-id.ts";
 import type { StickyTable } from "../shared/sticky.ts";
+import type { StickyCookies } from "./sticky-cookies.ts";
 
 export interface Persistence {
   /** As the YAML has it. */
@@ -30,6 +34,12 @@ export interface PersistenceSetting {
   readonly idleSec: number;
   readonly lifetimeSec: number;
   readonly mask: SourceMask;
+  /** The pool's words: what an administrator has had forgotten. */
+  readonly pool: PoolView;
+  /** The rest of what the file says of the pool's persistence: name, mode and attributes of a cookie. */
+  readonly plan: NonNullable<PoolPlan["persistence"]>;
+  /** Signs and opens our own cookies. */
+  readonly cookies: StickyCookies;
 }
 
 export interface Recogniser {
@@ -44,6 +54,20 @@ export interface Recogniser {
   touch(client: Client, nowSec: number): void;
   /** The client is nobody's any more. */
   forget(client: Client): void;
+  /** HTTP: most bytes that `writeFields` writes; absent: it writes none. */
+  readonly fieldBytes?: number;
+  /** HTTP: takes out of the request, in place, what its server must not see. Just before its head is written to a server. */
+  hide?(client: Client): void;
+  /**
+   * HTTP: the head of `server`'s answer has come. Just before `writeFields` and the head's going to the client; may drop
+   * fields that `writeFields` replaces.
+   */
+  learn?(client: Client, server: Candidate, bytes: Uint8Array, head: ResponseHead, nowSec: number): void;
+  /**
+   * HTTP: writes whole field lines for the answer of `server` to `client.request` at `out[at]`: at most `fieldBytes`, and
+   * none where the client has what it needs. @returns the position behind them.
+   */
+  writeFields?(client: Client, server: Candidate, secure: boolean, nowSec: number, out: Uint8Array, at: number): number;
 }
 
 /** Declares a member. */

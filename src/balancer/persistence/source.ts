@@ -13,16 +13,16 @@ export const source = persistence({
     const masked = new MaskedSource(setting.mask);
     return {
       recognise(client, nowSec) {
-        return memory.find(masked.of(client), ADDRESS_BYTES, nowSec);
+        return memory.find(masked.of(client), 0, ADDRESS_BYTES, nowSec);
       },
       remember(client, server, nowSec) {
-        memory.remember(masked.of(client), ADDRESS_BYTES, server, nowSec);
+        memory.remember(masked.of(client), 0, ADDRESS_BYTES, server, nowSec);
       },
       touch(client, nowSec) {
-        memory.touch(masked.of(client), ADDRESS_BYTES, nowSec);
+        memory.touch(masked.of(client), 0, ADDRESS_BYTES, nowSec);
       },
       forget(client) {
-        memory.forget(masked.of(client), ADDRESS_BYTES);
+        memory.forget(masked.of(client), 0, ADDRESS_BYTES);
       },
     };
   },

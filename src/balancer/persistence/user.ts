@@ -16,16 +16,16 @@ export const user = persistence({
       recognise(client, nowSec) {
         if (client.userLength === 0) return 0;
         if (client.userMayBeCut) return -Reason.USER_MAY_BE_CUT;
-        return memory.find(client.user, client.userLength, nowSec);
+        return memory.find(client.user, 0, client.userLength, nowSec);
       },
       remember(client, server, nowSec) {
-        if (isIdentity(client)) memory.remember(client.user, client.userLength, server, nowSec);
+        if (isIdentity(client)) memory.remember(client.user, 0, client.userLength, server, nowSec);
       },
       touch(client, nowSec) {
-        if (isIdentity(client)) memory.touch(client.user, client.userLength, nowSec);
+        if (isIdentity(client)) memory.touch(client.user, 0, client.userLength, nowSec);
       },
       forget(client) {
-        if (isIdentity(client)) memory.forget(client.user, client.userLength);
+        if (isIdentity(client)) memory.forget(client.user, 0, client.userLength);
       },
     };
   },

@@ -47,6 +47,7 @@ export const ENDS = [
   "server-down",
   "worker-lost",
   "shutdown",
+  "tls-failed",
 ] as const;
 export type End = (typeof ENDS)[number];
 
@@ -78,6 +79,10 @@ export const REFUSALS = [
   "no-files",
   "token-unknown-server",
   "token-invalid",
+  "cookie-unknown-server",
+  "cookie-invalid",
+  "bad-client-hello",
+  "tls-failed",
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];
 export const RefusalCode = Object.fromEntries(REFUSALS.map((reason, code) => [reason, code])) as Record<
@@ -102,6 +107,8 @@ export const REASONS = [
   "forgotten after idle or lifetime",
   "known server left the pool",
   "every check failed: last known state used",
+  "cookie is not valid",
+  "cookie names no server of this pool",
 ] as const;
 export const Reason = {
   NONE: 0,
@@ -114,6 +121,8 @@ export const Reason = {
   FORGOTTEN: 7,
   SERVER_GONE: 8,
   LAST_KNOWN: 9,
+  COOKIE_INVALID: 10,
+  COOKIE_UNKNOWN_SERVER: 11,
 } as const;
 
 /** Upper bounds of the time histograms, seconds; one more bucket is open. */

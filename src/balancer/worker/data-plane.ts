@@ -11,6 +11,7 @@ import type { TokenKey } from "../../protocols/rdp/token.ts";
 import type { Client } from "../client.ts";
 import { PoolRuntime } from "../decide.ts";
 import { DEFAULT_MASK, MaskedSource } from "../masked-source.ts";
+import { StickyCookies } from "../persistence/sticky-cookies.ts";
 import type { Plan } from "../plan.ts";
 import { Columns } from "../shared/columns.ts";
 import { Fingerprinter } from "../shared/fingerprint.ts";
@@ -148,6 +149,7 @@ export class DataPlane implements WorkerContext {
     this.tokenKeys = plan.tokenKeys;
     this.#fingerprinter = new Fingerprinter(plan.fingerprintKey);
     this.journal.everyEnd = plan.accessLog;
+    const cookies = new StickyCookies(plan.tokenKeys, this.#random);
     const pools = new Map<number, PoolRuntime>();
     for (const pool of plan.pools) {
       const context = {
@@ -155,6 +157,7 @@ export class DataPlane implements WorkerContext {
         sticky: this.sticky,
         fingerprinter: this.#fingerprinter,
         random: this.#random,
+        cookies,
       };
       pools.set(pool.id, new PoolRuntime(pool, context));
       // A hash table takes some milliseconds, and there may be hundreds of them.

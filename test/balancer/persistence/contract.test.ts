@@ -23,7 +23,15 @@ test("every file that declares a persistence is in the list, and the YAML accept
 function recogniser(by: PersistenceKind) {
   const pool = new Rig().pool({ servers: { a: {}, b: {} }, persistence: { by: [by], idleSec: 100, lifetimeSec: 300 } });
   const [a, b] = pool.plan.servers;
-  return { ...pool.kinds[0]!.recogniser, a: a!.id, b: b!.id };
+  const { recogniser } = pool.kinds[0]!;
+  return {
+    recognise: recogniser.recognise.bind(recogniser),
+    remember: recogniser.remember.bind(recogniser),
+    touch: recogniser.touch.bind(recogniser),
+    forget: recogniser.forget.bind(recogniser),
+    a: a!.id,
+    b: b!.id,
+  };
 }
 
 for (const { name, code } of PERSISTENCES) {

@@ -16,13 +16,13 @@ export interface ErrorEntry {
 
 const catalogue = {
   "config/unreadable-file": {
-    title: "The file cannot be read",
+    title: "A file cannot be read",
     whatToDo: "Check the path, and that the user who runs Holdfast may read it.",
   },
   "config/too-large": {
     title: "The file is too large",
     whatToDo:
-      "A configuration has at most 1 MiB, 100,000 values (what an alias stands for counts each time) and 32 levels.",
+      "A configuration has at most 1 MiB, 100,000 values (what an alias stands for counts each time) and 32 levels; a file that it names has at most 1 MiB.",
   },
   "config/bad-yaml": {
     title: "The text is not YAML",
@@ -95,6 +95,40 @@ const catalogue = {
     title: "Not an HTTP status",
     whatToDo: "Write `200`, a range such as `200-399`, or a list of them.",
   },
+  "config/bad-size": {
+    title: "Not a size",
+    whatToDo: "Write a number and its unit: `512B`, `16KiB`, `1MiB`.",
+  },
+  "config/bad-share": {
+    title: "Not a share",
+    whatToDo: "Write `1%` to `100%`.",
+  },
+  "config/bad-host": {
+    title: "Not a host",
+    whatToDo:
+      "Write `www.example.test`, or `*.example.test` for every host below it: without a port, and names with letters of other scripts as `xn--`.",
+  },
+  "config/bad-field": {
+    title: "Not the name or value of a header field",
+    whatToDo: "A name has letters, digits and dashes; a value is one line of visible ASCII characters.",
+  },
+  "config/bad-redirect": {
+    title: "Not somewhere to redirect to",
+    whatToDo: "Write `https`, `http`, or a URL such as `https://www.example.test/start`.",
+  },
+  "config/bad-certificate": {
+    title: "A certificate that cannot be used",
+    whatToDo:
+      "The file must be PEM, with the server's own certificate first and those between it and the root behind it; a file of keys of session tickets has 80 bytes.",
+  },
+  "config/bad-key": {
+    title: "A private key that cannot be used",
+    whatToDo: "The file must be PEM without a password, and the key that of the certificate beside it.",
+  },
+  "config/no-target": {
+    title: "A route that leads nowhere",
+    whatToDo: "Give it a `pool`; or, on a service with `protocol: http`, a `redirect` or an answer (`respond`).",
+  },
   "config/nothing-to-run": {
     title: "The file asks for nothing",
     whatToDo: "Add a service and a pool; or, for `holdfast agent`, an agent.",
@@ -141,7 +175,8 @@ const catalogue = {
   },
   "config/never-recognised": {
     title: "A way to recognise clients that never applies",
-    whatToDo: "`token` and `user` are read by services with `protocol: rdp` only. Use `source`.",
+    whatToDo:
+      "`token` and `user` are read by services with `protocol: rdp`, `cookie`, `header`, `query` and `host` by those with `protocol: http`. Add `source`, which always applies.",
   },
   "config/short-lifetime": {
     title: "A lifetime shorter than the idle time",
@@ -167,6 +202,33 @@ const catalogue = {
     title: "A service whose server is the service",
     whatToDo:
       "The server's address is one that the service listens on: connections would go round until a limit ends them.",
+  },
+
+  "config/certificate-ends": {
+    title: "A certificate that has ended or ends soon",
+    whatToDo: "Replace its files and reload: connections go on, new ones get the new certificate.",
+  },
+  "config/uncovered-host": {
+    title: "A host that no certificate is for",
+    whatToDo: "Add a certificate with that name, or a wildcard above it: browsers refuse the connection otherwise.",
+  },
+  "config/stricter-control": {
+    title: "Control connections with stricter TLS than the connections they belong to",
+    whatToDo:
+      "Give both services the same `tls`: a client that could connect to the first cannot reach its own server through the other.",
+  },
+  "config/insecure-cookie": {
+    title: "A cookie that browsers refuse",
+    whatToDo: "Browsers accept `same-site: none` only over TLS. Add `tls` to the service, or use `lax`.",
+  },
+  "config/believed-addresses": {
+    title: "Clients can say who they are",
+    whatToDo:
+      "With `forwarded: off`, servers see what clients claim. Use `replace`, or have the servers ignore the fields.",
+  },
+  "config/plain-check": {
+    title: "A check without TLS of servers that speak it",
+    whatToDo: "Use `check: https`, or give the check the `port` of a page without TLS.",
   },
 
   "cli/usage": {
@@ -263,6 +325,16 @@ const catalogue = {
     title: "A key cannot be used",
     whatToDo:
       "Check that the file can be read and is whole. Deleting a key of the data folder makes a new one; what it signed or remembered is then unknown.",
+  },
+  "tls/no-openssl": {
+    title: "OpenSSL 3 is not installed",
+    whatToDo:
+      "Install it (Debian: `apt install libssl3`): services and pools with `tls` need it. Everything else runs without.",
+  },
+  "tls/unusable": {
+    title: "OpenSSL refuses a certificate, a key or a setting of TLS",
+    whatToDo:
+      "The message says what it is about and has OpenSSL's reason. A key that is too short, or a name of a cipher that it does not know, are the usual ones.",
   },
   "up/already-running": {
     title: "Holdfast is running already",

@@ -137,6 +137,9 @@ export interface ServerTlsPlan {
   /** Sent as SNI and verified; "": the server's own host name, where it has one, or its address. */
   readonly name: string;
   readonly minimum: "TLSv1.2" | "TLSv1.3";
+  /** As in TlsPlan. */
+  readonly ciphers: string;
+  readonly cipherSuites: string;
   /** What we show the server; null: nothing. PEM. */
   readonly certificate: { readonly chain: string; readonly key: string } | null;
 }

@@ -4,7 +4,7 @@ import { formatDuration, formatHostPort } from "./quantities.ts";
 import type { Config, Pool, Service } from "./schema.ts";
 
 /** Warnings, in no order. */
-export function advise(config: Config): Finding[] {
+export function advise(config: Config, _nowMs: number): Finding[] {
   const usedBy = servicesOfPools(config);
   return Object.values(config.pools).flatMap((pool) => {
     const services = usedBy.get(pool.name) ?? [];

@@ -1,7 +1,7 @@
 /** The words that the YAML accepts where it offers a choice, and the words people bring from elsewhere. Imports nothing. */
 
 /** What a service may speak. */
-export const PROTOCOLS = ["tcp", "rdp"] as const;
+export const PROTOCOLS = ["tcp", "rdp", "tls", "http"] as const;
 
 /** How a pool picks a server for a client it does not know. Held against `balancer/algorithms/` by a test. */
 export const ALGORITHMS = [
@@ -16,7 +16,7 @@ export const ALGORITHMS = [
 ] as const;
 
 /** How a pool recognises a client. */
-export const RECOGNISED_BY = ["token", "user", "source"] as const;
+export const RECOGNISED_BY = ["token", "user", "source", "cookie", "header", "query", "host"] as const;
 
 /** Kinds of health check. */
 export const HEALTH_CHECKS = ["tcp", "rdp", "http", "https", "exec"] as const;
@@ -28,6 +28,12 @@ export const ON_DOWN = ["forget", "keep"] as const;
 export const ALL_DOWN = ["refuse", "last-known"] as const;
 export const PROXY_PROTOCOLS = ["off", "v1", "v2"] as const;
 export const DIRECTORIES = ["memory"] as const;
+export const TLS_VERSIONS = ["TLSv1.2", "TLSv1.3"] as const;
+export const ALPN = ["h2", "http/1.1"] as const;
+export const FORWARDED = ["replace", "append", "off"] as const;
+export const COOKIE_MODES = ["insert", "learn", "prefix"] as const;
+export const SAME_SITE = ["lax", "strict", "none"] as const;
+export const LOG_FORMATS = ["json", "combined"] as const;
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export const LOG_USERS = ["plain", "fingerprint"] as const;
 
@@ -37,7 +43,7 @@ export type RecognisedByName = (typeof RECOGNISED_BY)[number];
 
 /** Choices and keys that Holdfast plans and this version does not have, so that the message can say so. */
 export const NOT_YET: ReadonlySet<string> = new Set([
-  ...["http", "tls", "nat", "udp", "cookie", "broker", "gateway", "cluster", "uri-hash", "forwarded", "ports"],
+  ...["nat", "udp", "broker", "gateway", "cluster", "uri-hash", "ports"],
 ]);
 
 /** Words of other balancers and the key that means the same here. Used for suggestions only. */

@@ -5,9 +5,20 @@ import { oneOrMany, section, text, urlPath, wholeNumber, yesNo } from "./section
 
 const port = wholeNumber(1, 65_535);
 
+/** Without `timeout`. */
+const TIMEOUT_MS = 1_000;
+
+function withTimeout<T extends { every: number; timeout?: number | undefined }>(check: T): T & { timeout: number } {
+  return { ...check, timeout: check.timeout ?? Math.min(TIMEOUT_MS, Math.ceil(check.every / 2)) };
+}
+
 const timing = {
   every: positiveDuration.prefault("2s").describe("Time from one check to the next."),
-  timeout: positiveDuration.prefault("1s").describe("A check that takes longer has failed. Shorter than `every`."),
+  timeout: positiveDuration
+    .optional()
+    .describe(
+      "A check that takes longer has failed. Shorter than `every`. Default: `1s`, or half of `every` where that is less.",
+    ),
   fall: wholeNumber(1, 100).prefault(3).describe("So many failed checks in a row and the server is down."),
   rise: wholeNumber(1, 100).prefault(2).describe("So many good checks in a row and the server is up again."),
 };
@@ -46,7 +57,11 @@ export const healthCheck = z
     section("an `https` check", {
       check: z.literal("https").describe("The server answers a GET over TLS."),
       ...web,
-      verify: yesNo.prefault(true).describe("Whether the server's certificate must be a valid one for `host`."),
+      verify: yesNo
+        .optional()
+        .describe(
+          "Whether the server's certificate must be a valid one, for the `name` of the pool's `tls`, else `host`. Default: as that `tls` says, else `true`.",
+        ),
     }),
     section("an `exec` check", {
       check: z.literal("exec").describe("A program ends with 0."),
@@ -61,11 +76,16 @@ export const healthCheck = z
         ),
     }),
   ])
-  .meta({ title: "a health check" });
+  .meta({ title: "a health check" })
+  .transform(withTimeout);
 
 const asking = {
   every: positiveDuration.prefault("2s").describe("Time from one question to the next."),
-  timeout: positiveDuration.prefault("1s").describe("Longest wait for an answer. Without one, nothing changes."),
+  timeout: positiveDuration
+    .optional()
+    .describe(
+      "Longest wait for an answer. Without one, nothing changes. Default: `1s`, or half of `every` where that is less.",
+    ),
 };
 
 /** How a pool's servers say how loaded they are. */
@@ -86,4 +106,5 @@ export const agentCheck = z
       ...asking,
     }),
   ])
-  .meta({ title: "an agent" });
+  .meta({ title: "an agent" })
+  .transform(withTimeout);

@@ -26,7 +26,7 @@ function explain(issue: Issue, base: Path, file: unknown): Finding[] {
     case "unrecognized_keys":
       return issue.keys.map((key) => unknownKey(key, path, file));
     case "invalid_key":
-      return [badName(path)];
+      return [badName(path, nodeAt(path.slice(0, -1), file)?.keys)];
     case "invalid_union": {
       if (issue.errors.length === 0) return [badKind(issue, path, file)];
       const meant = issue.errors.find((errors) => !errors.some((inner) => isOtherForm(inner, value)));
@@ -117,18 +117,18 @@ function collectKeys(node: SchemaNode): void {
 
 function belongsElsewhere(key: string): string | undefined {
   const sections = [...(sectionsWith.get(key) ?? [])];
-  if (sections.length === 0 || sections.length > 2) return undefined;
-  const owners = sections.join(" and ");
+  if (sections.length === 0 || sections.length > 3) return undefined;
+  const owners = [sections.slice(0, -1).join(", "), sections.at(-1)!].filter((words) => words !== "").join(" and ");
   return `${owners[0]!.toUpperCase()}${owners.slice(1)} ${sections.length === 1 ? "has" : "have"} that key.`;
 }
 
-function badName(path: Path): Finding {
+function badName(path: Path, rule: string | undefined): Finding {
   return {
     code: "config/bad-name",
     path,
     at: "key",
     message: `${quote(path.at(-1))} cannot be a name`,
-    expected: NAME_RULE,
+    expected: rule ?? NAME_RULE,
   };
 }
 

@@ -9,6 +9,8 @@ export interface SchemaNode {
   readonly description?: string;
   readonly code?: ErrorCode;
   readonly expected?: string;
+  readonly keys?: string;
+  readonly file?: true;
   readonly type?: string | readonly string[];
   readonly const?: string;
   readonly enum?: readonly string[];
@@ -35,13 +37,16 @@ export function configJsonSchema(): object {
   };
 }
 
+/** Keywords of ours, which are also keys of the file: there, what they name is an object. */
+const OWN_WORDS: ReadonlySet<string> = new Set(["code", "expected", "keys", "file", "title"]);
+
 /** Without our own keywords. A quantity that would be taken as a bare number only to explain the mistake is text. */
 function forEditors(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(forEditors);
   if (typeof node !== "object" || node === null) return node;
   const clean: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(node)) {
-    const own = (key === "code" || key === "expected" || key === "title") && typeof value === "string";
+    const own = OWN_WORDS.has(key) && (typeof value === "string" || value === true);
     if (!own) clean[key] = forEditors(value);
   }
   const schema = node as SchemaNode;
@@ -74,7 +79,7 @@ export function childOf(value: unknown, step: string | number): unknown {
 }
 
 /** Of several forms (one or a list, text or a mapping, kinds of check), the one that the value has; else the whole. */
-function settle(node: SchemaNode, value: unknown): SchemaNode {
+export function settle(node: SchemaNode, value: unknown): SchemaNode {
   if (node.oneOf !== undefined) {
     const kind = node.oneOf.find(({ properties = {} }) =>
       Object.entries(properties).some(([key, { const: word }]) => word !== undefined && childOf(value, key) === word),

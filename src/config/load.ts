@@ -2,6 +2,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { advise } from "./advice.ts";
+import { checkCertificates } from "./certificate-files.ts";
+import { readNamedFiles, withFiles, wordsOf } from "./files.ts";
 import { explainIssues } from "./issues.ts";
 import { type Finding, Lines, type Path, type Problem, pointerTo, quote, type Range } from "./problem.ts";
 import { checkReferences } from "./references.ts";
@@ -24,11 +26,11 @@ const MAX_PROBLEMS = 1_000;
 /** So many uses of a value behind an alias are named. */
 const MAX_USES = 3;
 
-/** Reads the file at a path, or a text. Never throws. */
-export function loadConfig(source: string | ConfigText): LoadedConfig {
-  if (typeof source !== "string") return loadText(source);
+/** Reads the file at a path, or a text, and the files that it names. `nowMs`: for what ends soon. Never throws. */
+export function loadConfig(source: string | ConfigText, nowMs: number = Date.now()): LoadedConfig {
+  if (typeof source !== "string") return loadText(source, nowMs);
   const read = readText(source);
-  if ("text" in read) return loadText({ text: read.text, name: source });
+  if ("text" in read) return loadText({ text: read.text, name: source }, nowMs);
   const { code, message } = read;
   const place = { file: source, line: 1, column: 1, endColumn: 2, pointer: "" };
   return { config: undefined, problems: [{ code, severity: "error", ...place, message }], text: "" };
@@ -51,28 +53,25 @@ function readText(path: string): { text: string } | Unread {
   }
 }
 
-function wordsOf(error: unknown): string {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === "ENOENT") return "there is no such file";
-  if (code === "EACCES" || code === "EPERM") return "this user may not read the file";
-  return `the file cannot be read (${code ?? "unknown error"})`;
-}
-
-function loadText({ text, name }: ConfigText): LoadedConfig {
+function loadText({ text, name }: ConfigText, nowMs: number): LoadedConfig {
   const yaml = readYaml(text);
   const place = new Placing(text, name, yaml);
   for (const { range, path, ...rest } of yaml.findings) place.add(range, path, "error", rest);
   if (yaml.value === undefined) return { config: undefined, problems: place.problems(), text };
 
   const file = yaml.value ?? {};
+  const folder = dirname(resolve(name));
   const parsed = configSchema.safeParse(file);
-  const findings = [...(parsed.success ? [] : explainIssues(parsed.error.issues, file)), ...checkReferences(file)];
+  const issues = parsed.success ? [] : explainIssues(parsed.error.issues, file);
+  const named = readNamedFiles(file, folder);
+  const findings = [...issues, ...checkReferences(file), ...named.findings];
   for (const finding of withoutConsequences(findings)) place.addFinding(finding, "error");
-  const mistakes = place.problems();
-  if (!parsed.success || mistakes.length > 0) return { config: undefined, problems: mistakes, text };
+  if (!parsed.success || place.count > 0) return { config: undefined, problems: place.problems(), text };
 
-  const config = deepFreeze(withPaths(parsed.data, dirname(resolve(name))));
-  for (const finding of advise(config)) place.addFinding(finding, "warning");
+  const config = deepFreeze(withFiles(withPaths(parsed.data, folder), named.files));
+  for (const finding of checkCertificates(config)) place.addFinding(finding, "error");
+  if (place.count > 0) return { config: undefined, problems: place.problems(), text };
+  for (const finding of advise(config, nowMs)) place.addFinding(finding, "warning");
   return { config, problems: place.problems(), text };
 }
 
@@ -140,6 +139,10 @@ class Placing {
     }
   }
 
+  get count(): number {
+    return this.#found.size;
+  }
+
   /** In file order, at most MAX_PROBLEMS. */
   problems(): Problem[] {
     const sorted = [...this.#found.values()].toSorted((a, b) => a.range[0] - b.range[0]);
@@ -194,7 +197,7 @@ function withPaths(config: Config, folder: string): Config {
   };
 }
 
-/** Bytes of networks cannot be frozen; nobody has a reason to write to them. */
+/** Bytes of networks and files cannot be frozen; nobody has a reason to write to them. */
 function deepFreeze<T>(value: T): T {
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
   for (const part of Object.values(value)) deepFreeze(part);

@@ -1,33 +1,12 @@
 /** `pools`: the servers, who gets whom, and who is recognised. */
 import { z } from "zod";
-import { ALGORITHMS, ALL_DOWN, DIRECTORIES, ON_DOWN, PROXY_PROTOCOLS, RECOGNISED_BY } from "./choices.ts";
+import { ALGORITHMS, ALL_DOWN, PROXY_PROTOCOLS } from "./choices.ts";
 import { agentCheck, healthCheck } from "./health.ts";
+import { persistence } from "./persistence.ts";
 import { duration, positiveDuration, serverAddress } from "./quantities.ts";
-import { choice, named, oneOrMany, section, wholeNumber, yesNo } from "./section.ts";
-
-const persistence = section("`persistence`", {
-  by: oneOrMany(choice("a kind of persistence", RECOGNISED_BY), 3).describe(
-    "How a client is recognised, best first: `token` (the routing token that an RDP client sends), `user` (the name in its cookie), `source` (its address). The first that names a usable server wins.",
-  ),
-  idle: positiveDuration.prefault("8h").describe("A client is forgotten this long after it was last seen."),
-  lifetime: positiveDuration
-    .prefault("24h")
-    .describe("A client is never remembered longer than this, and a signed routing token is followed no longer."),
-  mask: section("`mask`", {
-    ipv4: wholeNumber(0, 32).prefault(32).describe("Leading bits of an IPv4 address that count."),
-    ipv6: wholeNumber(0, 128).prefault(64).describe("Leading bits of an IPv6 address that count."),
-  })
-    .prefault({})
-    .describe("How much of the address tells clients apart, for `source`."),
-  "on-down": choice("a rule for the clients of a dead server", ON_DOWN)
-    .prefault("forget")
-    .describe(
-      "A dead server's clients: they get another server; `forget` makes that one theirs, `keep` takes them back when the first one is back.",
-    ),
-  directory: choice("a session directory", DIRECTORIES)
-    .optional()
-    .describe("Who knows where sessions are. `memory`: what this balancer has seen."),
-});
+import { choice, named, section, wholeNumber, yesNo } from "./section.ts";
+import { share } from "./sizes.ts";
+import { poolTls } from "./tls.ts";
 
 const server = section("a server", {
   address: serverAddress.describe("Host and port: `10.0.0.1:3389`, `[fd00::1]:3389` or `name:3389`."),
@@ -72,7 +51,12 @@ export const pool = section("a pool", {
     .prefault({})
     .describe("Clients who wait because every server is at its `limit`."),
   timeouts: section("`timeouts`", {
-    connect: positiveDuration.prefault("4s").describe("Longest time to connect to a server."),
+    connect: positiveDuration
+      .prefault("4s")
+      .describe("Longest time to connect to a server, its handshake of TLS included."),
+    response: positiveDuration
+      .prefault("60s")
+      .describe("HTTP: longest wait for the head of an answer, from the end of the request."),
   })
     .prefault({})
     .describe("How long to wait for servers."),
@@ -80,10 +64,54 @@ export const pool = section("a pool", {
   "proxy-protocol": choice("a PROXY protocol version", PROXY_PROTOCOLS)
     .prefault("off")
     .describe("Tells the servers who the client is. They must expect it."),
+  tls: poolTls
+    .optional()
+    .describe(
+      "TLS with the servers: `true` for certificates that the system trusts, or a mapping. Checks of the kind `https` follow it. Default: plain.",
+    ),
+  http2: yesNo
+    .prefault(false)
+    .describe("HTTP/2 with the servers of `http` services: over TLS where they agree to it, without TLS always."),
+  "keep-alive": section("`keep-alive`", {
+    connections: wholeNumber(0, 10_000)
+      .prefault(64)
+      .describe("Most idle connections that each worker keeps to each server. 0: none is kept."),
+    idle: positiveDuration
+      .prefault("30s")
+      .describe("An idle connection is closed after this time. Shorter than the servers' own limit."),
+  })
+    .prefault({})
+    .describe("HTTP: connections to servers that are kept for the next request."),
+  outliers: section("`outliers`", {
+    failures: wholeNumber(1, 1_000)
+      .prefault(5)
+      .describe("So many answers of 500 and above, or resets, in a row and the server is left out."),
+    penalty: positiveDuration.prefault("30s").describe("For this long at first, and longer each time."),
+    longest: positiveDuration.prefault("5m").describe("The longest penalty."),
+    share: share.prefault("50%").describe("At most this share of the pool's servers is left out."),
+  })
+    .optional()
+    .describe("HTTP: servers whose answers are bad get no new clients for a while. Default: off."),
   servers: named("`servers`", serverOrAddress).describe(
     "Name to address, or to a mapping. A server keeps its clients over reloads as long as it keeps its name.",
   ),
-});
+}).transform(({ health, ...rest }) => ({
+  ...rest,
+  ...(health && { health: health.check === "https" ? checkedAs(health, rest.tls) : health }),
+}));
+
+type HttpsCheck = Extract<z.output<typeof healthCheck>, { check: "https" }>;
+
+/** A check over TLS verifies what clients' connections do, unless it says otherwise. */
+function checkedAs(check: HttpsCheck, tls: z.output<typeof poolTls>) {
+  const ca = tls?.ca;
+  return {
+    ...check,
+    verify: check.verify ?? tls?.verify ?? true,
+    ...(tls?.name !== undefined && { name: tls.name }),
+    ...(ca && { ca }),
+  };
+}
 
 /** All pools, by name. */
 export const pools = named("`pools`", pool);

@@ -4,11 +4,12 @@
  */
 import type { z } from "zod";
 import { agentRole } from "./agent-role.ts";
-import { LOG_LEVELS, LOG_USERS } from "./choices.ts";
+import { LOG_FORMATS, LOG_LEVELS, LOG_USERS } from "./choices.ts";
 import { pools } from "./pool.ts";
 import { listenAddress, positiveDuration } from "./quantities.ts";
 import { choice, section, text, wholeNumber, yesNo } from "./section.ts";
 import { services } from "./service.ts";
+import { tickets } from "./tls.ts";
 
 /** The whole file. */
 export const configSchema = section("the file", {
@@ -20,7 +21,10 @@ export const configSchema = section("the file", {
   workers: wholeNumber(1, 64).optional().describe("Threads that move bytes. Default: one a core."),
   log: section("`log`", {
     level: choice("a log level", LOG_LEVELS).prefault("info").describe("The least important lines that are written."),
-    access: yesNo.prefault(true).describe("Writes one line for each connection."),
+    access: yesNo.prefault(true).describe("Writes one line for each connection and each HTTP request."),
+    format: choice("a format", LOG_FORMATS)
+      .prefault("json")
+      .describe("Of the lines for HTTP requests: `json`, or `combined` as web servers write it."),
     users: choice("a way to log users", LOG_USERS)
       .prefault("plain")
       .describe("User names: `plain`, or a `fingerprint` that is the same for the same user."),
@@ -53,6 +57,9 @@ export const configSchema = section("the file", {
   })
     .optional()
     .describe("The key that signs routing tokens. Default: one is made in the data folder."),
+  tickets: tickets
+    .optional()
+    .describe("The keys that TLS sessions are resumed with. Default: the balancer makes its own and changes them."),
   services: services.prefault({}).describe("Where clients connect."),
   pools: pools.prefault({}).describe("The servers."),
   agent: agentRole.optional().describe("Says how loaded this machine is, for `holdfast agent`."),

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
+import { NamedFile } from "./named-file.ts";
 
 /** What is known about a kind of value beside its type. */
 export interface ValueMeta {
@@ -13,6 +14,10 @@ export interface ValueMeta {
   readonly code?: ErrorCode;
   /** What is written instead, for the words after "expected:". */
   readonly expected?: string;
+  /** Of a mapping: what its keys may look like, unless they are names (NAME_RULE). */
+  readonly keys?: string;
+  /** The text names a file whose content belongs to the configuration. */
+  readonly file?: true;
 }
 
 type CamelKey<S extends string> = S extends `${infer A}-${infer B}` ? `${A}${Capitalize<CamelKey<B>>}` : S;
@@ -48,7 +53,10 @@ export function oneOrMany<T extends z.ZodType>(item: T, most: number, least = 1)
  * A value written as text and read by `parse`, which answers with the value, or says in a hint what to write instead.
  * Bare numbers reach it too, because `idle: 8` deserves the same hint as `idle: "8"`.
  */
-export function readAs<T>(meta: Required<ValueMeta>, parse: (text: string) => T | { hint: string | undefined }) {
+export function readAs<T>(
+  meta: ValueMeta & { readonly code: ErrorCode },
+  parse: (text: string) => T | { hint: string | undefined },
+) {
   return z
     .union([z.string(), z.number()])
     .meta({ ...meta } satisfies ValueMeta)
@@ -82,6 +90,18 @@ export function text(title: string, most = 1_024) {
     .max(most)
     .meta({ title, expected: `text of 1 to ${most} characters` } satisfies ValueMeta);
 }
+
+/** The path of a file that is read with the configuration, at most MAX_FILE. */
+export const file = z
+  .string()
+  .min(1)
+  .max(4_096)
+  .meta({
+    title: "a file",
+    expected: "the path of a file, beside this one unless it begins with `/`",
+    file: true,
+  } satisfies ValueMeta)
+  .transform((path) => new NamedFile(path));
 
 /** The path and query of an HTTP request. */
 export const urlPath = z

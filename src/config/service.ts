@@ -1,37 +1,33 @@
 /** `services`: where clients connect, and which pool they are sent to. */
-import { z } from "zod";
+import { sorry } from "./answers.ts";
 import { PROTOCOLS, type Protocol } from "./choices.ts";
+import { forwarded, headers, hsts } from "./http.ts";
 import { listenAddress, network, positiveDuration, rate } from "./quantities.ts";
-import { choice, named, oneOrMany, reference, section, text, wholeNumber, yesNo } from "./section.ts";
+import { poolList, type RouteOutput, routes } from "./routes.ts";
+import { choice, named, oneOrMany, section, wholeNumber, yesNo } from "./section.ts";
+import { size } from "./sizes.ts";
+import { serviceTls } from "./tls.ts";
 
 /** Without `timeouts.idle`: a quiet remote desktop is a user at lunch, a quiet TCP connection is more likely forgotten. */
-const IDLE_MS: Readonly<Record<Protocol, number>> = { tcp: 3_600_000, rdp: 12 * 3_600_000 };
-
-const poolList = oneOrMany(reference("the name of a pool"), 16);
-
-const route = section("a route", {
-  source: oneOrMany(network, 256).optional().describe("Only for clients from these networks. Default: everyone."),
-  collection: text("the name of a collection", 128)
-    .optional()
-    .describe("Only for RDP clients whose routing token names this collection (`tsv://`)."),
-  pool: poolList.describe("The pool, or several, best first: the first that has a usable server."),
-  server: reference("the name of a server")
-    .optional()
-    .describe("Always this server of the pool, also while it drains."),
-});
+const HOUR_MS = 3_600_000;
+const IDLE_MS: Readonly<Record<Protocol, number>> = { tcp: HOUR_MS, rdp: 12 * HOUR_MS, tls: HOUR_MS, http: HOUR_MS };
 
 const timeouts = section("`timeouts`", {
   request: positiveDuration
     .prefault("10s")
-    .describe("Longest wait for what tells who the client is: the RDP request, the PROXY header."),
+    .describe(
+      "Longest wait for what tells who the client is and what it wants: the PROXY header, the RDP request, the handshake of TLS, the head of an HTTP request.",
+    ),
   idle: positiveDuration
     .optional()
     .describe(
-      "A connection that is silent both ways for this long is ended. Default: `12h` for `rdp`, `1h` for `tcp`.",
+      "A connection that is silent both ways for this long is ended; over HTTP, an answer or a WebSocket. Default: `12h` for `rdp`, else `1h`.",
     ),
   "half-close": positiveDuration
     .prefault("30s")
     .describe("Longest silence of the other side once one side has finished sending."),
+  "keep-alive": positiveDuration.prefault("60s").describe("HTTP: longest wait for the next request of a connection."),
+  body: positiveDuration.prefault("30s").describe("HTTP: longest silence within the body of a request."),
 });
 
 const limits = section("`limits`", {
@@ -42,6 +38,21 @@ const limits = section("`limits`", {
   "new-per-source": rate
     .optional()
     .describe("Most new connections of one client address (of IPv6, its /64), such as `50/s`. Default: no limit."),
+  "requests-per-source": rate
+    .optional()
+    .describe(
+      "HTTP: most requests of one client address (of IPv6, its /64), such as `100/s`; more get 429. Default: no limit.",
+    ),
+  "concurrent-per-source": wholeNumber(1, 1_000_000)
+    .optional()
+    .describe("HTTP: most requests of one client address at a time; more get 429. Default: no limit."),
+  head: size(1_024, 65_536).prefault("16KiB").describe("HTTP: the longest head of a request; longer ones get 431."),
+  target: size(128, 65_536).prefault("8KiB").describe("HTTP: the longest path with its query; longer ones get 414."),
+  fields: wholeNumber(8, 1_000).prefault(100).describe("HTTP: most fields in a head; more get 431."),
+  "body-rate": size(0, 1_073_741_824)
+    .prefault("100B")
+    .describe("HTTP: a request whose body comes slower than this, each second on average, is ended. `0B` is off."),
+  streams: wholeNumber(1, 1_000).prefault(100).describe("HTTP/2: most requests of one connection at a time."),
 });
 
 /** A service: addresses, a protocol, and the way to the pools. */
@@ -51,27 +62,48 @@ export const service = section("a service", {
   ),
   protocol: choice("a protocol", PROTOCOLS)
     .prefault("tcp")
-    .describe("What is spoken: `tcp` relays anything, `rdp` reads the first request of a remote desktop client."),
+    .describe(
+      "What is spoken: `tcp` relays anything, `rdp` reads the first request of a remote desktop client, `http` reads every request, `tls` passes TLS on to the servers and reads only the name that the client asks for.",
+    ),
   pool: poolList.optional().describe("The pool, or several, best first. With `routes`: for whom no route is."),
-  routes: z
-    .array(route)
-    .min(1)
-    .max(1_000)
-    .meta({ title: "a list of routes" })
+  routes: routes
     .optional()
-    .describe("Which clients go where; the most specific route wins, whatever the order."),
+    .describe("Which clients or requests go where; the most specific route wins, whatever the order."),
+  tls: serviceTls.optional().describe("TLS with clients ends here. For `http` and `tcp`. Default: plain."),
+  http2: yesNo.prefault(true).describe("Offers HTTP/2 to clients. Only for `http` with `tls`."),
+  forwarded: forwarded
+    .prefault("replace")
+    .describe(
+      "Tells servers the client's address in `X-Forwarded-For`, `-Proto`, `-Port` and `-Host`. `replace`: what a client sends is not believed, but from `trust`. `append`: added to what it sends. `off`: what it sends goes on as it is. Only for `http`.",
+    ),
+  "request-id": yesNo
+    .prefault(true)
+    .describe(
+      "Gives each request an `X-Request-Id`, which the log has too; one from `trust` is kept. Only for `http`.",
+    ),
+  headers: headers.prefault({}).describe("Fields to set and to remove. Only for `http`."),
+  hsts: hsts
+    .optional()
+    .describe(
+      "Makes browsers come back over TLS only (`Strict-Transport-Security`), for this long. Only for `http` with `tls`. Default: off.",
+    ),
+  sorry: sorry
+    .optional()
+    .describe("What a client gets when no server can be had. Only for `http`. Default: 503 and a line of text."),
   "server-port": wholeNumber(1, 65_535).optional().describe("Connect to this port of the server instead of its own."),
   timeouts: timeouts.prefault({}).describe("How long to wait for clients."),
   limits: limits.prefault({}).describe("How much a service, or one client, may use."),
   trust: oneOrMany(network, 256, 0)
     .prefault([])
-    .describe("Networks whose PROXY headers are believed. The client behind them is the `source`."),
+    .describe(
+      "Networks whose PROXY headers and, for `http`, `X-Forwarded-For` are believed. The client behind them is the `source`.",
+    ),
   "accept-proxy": yesNo
     .prefault(false)
     .describe("Connections from `trust` begin with a PROXY header, v1 or v2. Others must not have one."),
 }).transform(({ pool, routes, timeouts, ...rest }) => ({
   ...rest,
-  routes: [...(routes ?? []), ...(pool === undefined ? [] : [{ pool } satisfies z.output<typeof route>])],
+  routes: [...(routes ?? []), ...(pool === undefined ? [] : [{ pool } satisfies RouteOutput])],
   timeouts: { ...timeouts, idle: timeouts.idle ?? IDLE_MS[rest.protocol] },
 }));
 

@@ -1,7 +1,10 @@
 /** From the file to what a worker needs: names become slots, addresses bytes, what is absent a number. Pure. */
-import type { Config, Pool, Server, Service } from "../../config/schema.ts";
+import type { Config, Pool, Route, Server, Service } from "../../config/schema.ts";
+import { parseAddress } from "../../protocols/address.ts";
 import { fingerprintServer, type TokenKey } from "../../protocols/rdp/token.ts";
 import type { Plan, PoolPlan, RoutePlan, ServerPlan, ServicePlan } from "../plan.ts";
+import { planAnswer, planHttp } from "./plan-http.ts";
+import { planServerTls, planTls } from "./plan-tls.ts";
 import type { Slots } from "./slots.ts";
 
 /** What a plan needs besides the file. */
@@ -10,6 +13,8 @@ export interface PlanContext {
   readonly slots: Slots;
   readonly fingerprintKey: Uint8Array;
   readonly tokenKeys: readonly TokenKey[];
+  /** Keys of TLS session tickets, newest first. */
+  readonly ticketKeys: readonly Uint8Array[];
   /** This worker's listening sockets of a service. */
   listeners(service: Service): readonly number[];
   /** The address that a server's host has now, 16 bytes; undefined while its name is unknown. */
@@ -24,9 +29,9 @@ export function makePlan(config: Config, context: PlanContext): Plan {
     pools: Object.values(config.pools).map((pool) => planPool(pool, context)),
     fingerprintKey: context.fingerprintKey,
     tokenKeys: context.tokenKeys,
-    ticketKeys: [],
+    ticketKeys: context.ticketKeys,
     accessLog: config.log.access,
-    accessFormat: "json",
+    accessFormat: config.log.format,
   };
 }
 
@@ -36,11 +41,15 @@ function planService(service: Service, context: PlanContext): ServicePlan {
     id: context.slots.service(service.name),
     name: service.name,
     protocol: service.protocol,
-    tls: null,
-    http: null,
+    tls: service.tls ? planTls(service.tls, service) : null,
+    http: service.protocol === "http" ? planHttp(service) : null,
     listeners: context.listeners(service),
-    routes: service.routes.map((route) => planRoute(route, context)),
-    timeouts: service.timeouts,
+    routes: service.routes.flatMap((route) => planRoute(route, context)),
+    timeouts: {
+      request: service.timeouts.request,
+      idle: service.timeouts.idle,
+      halfClose: service.timeouts.halfClose,
+    },
     limits: {
       connections: limits.connections ?? 0,
       connectionsPerSource: limits.connectionsPerSource ?? 0,
@@ -53,13 +62,25 @@ function planService(service: Service, context: PlanContext): ServicePlan {
   };
 }
 
-function planRoute(route: Service["routes"][number], { slots }: PlanContext): RoutePlan {
-  return {
+/** One for each host of the file's route, in the order of the file. */
+function planRoute(route: Route, { slots }: PlanContext): RoutePlan[] {
+  const answer = planAnswer(route);
+  const plan: RoutePlan = {
     ...(route.source && { source: route.source }),
     ...(route.collection !== undefined && { collection: route.collection.toLowerCase() }),
+    ...(route.path !== undefined && route.path !== "" && { path: route.path }),
+    ...(route.header && {
+      header: {
+        name: route.header.name,
+        ...(route.header.value === undefined ? {} : { value: route.header.value }),
+      },
+    }),
     pools: route.pool.map((name) => slots.pool(name)),
     ...(route.server !== undefined && { server: slots.server(route.pool[0]!, route.server) }),
+    ...(answer && { answer }),
   };
+  const hosts = route.host ?? route.sni;
+  return hosts === undefined ? [plan] : hosts.map((host) => ({ ...plan, host }));
 }
 
 /** The longest time that any pool remembers who does not come, seconds; 0 when none remembers anybody. */
@@ -84,22 +105,29 @@ function planPool(pool: Pool, context: PlanContext): PoolPlan {
           maskIpv4: persistence.mask.ipv4,
           maskIpv6: persistence.mask.ipv6,
           onDown: persistence.onDown,
-          name: "",
-          mode: "insert",
-          sameSite: "lax",
-          domain: "",
+          name: persistence.name ?? "",
+          mode: persistence.mode,
+          sameSite: persistence.sameSite,
+          domain: persistence.domain ?? "",
         }
       : null,
     allDown: pool.allDown,
     queue: { length: pool.queue.length, timeoutMs: pool.queue.timeout },
     connectTimeoutMs: pool.timeouts.connect,
-    responseTimeoutMs: 60_000,
+    responseTimeoutMs: pool.timeouts.response,
     retries: pool.retries,
     sendProxy: pool.proxyProtocol,
-    tls: null,
-    http2: false,
-    keepAlive: { connections: 0, idleMs: 0 },
-    outliers: null,
+    tls: pool.tls ? planServerTls(pool.tls) : null,
+    http2: pool.http2,
+    keepAlive: { connections: pool.keepAlive.connections, idleMs: pool.keepAlive.idle },
+    outliers: pool.outliers
+      ? {
+          consecutive: pool.outliers.failures,
+          baseMs: pool.outliers.penalty,
+          longestMs: pool.outliers.longest,
+          mostShare: pool.outliers.share,
+        }
+      : null,
     servers: Object.values(pool.servers).flatMap((server) => planServer(pool, server, context)),
   };
 }
@@ -116,7 +144,7 @@ function planServer(pool: Pool, server: Server, context: PlanContext): ServerPla
       address,
       port: server.address.port,
       backup: server.backup,
-      host: "",
+      host: parseAddress(server.address.host) === undefined ? server.address.host : "",
       weight: server.weight,
       tokenHigh: token.high,
       tokenLow: token.low,

@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { compareConfig } from "../../config/changes.ts";
+import { TICKET_KEY_BYTES } from "../../config/certificate-files.ts";
 import { loadConfig } from "../../config/load.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { Config, Service } from "../../config/schema.ts";
@@ -93,6 +94,7 @@ export class RunningBalancer implements Balancer {
   readonly #rates = new RateMeter();
   readonly #fingerprintKey: Uint8Array;
   readonly #tokenKeys: readonly TokenKey[];
+  readonly #ticketKeys: readonly Uint8Array[];
   readonly #node = hostname();
   readonly #upSinceMs: number;
   readonly #events = new Set<(event: BalancerEvent) => void>();
@@ -136,6 +138,7 @@ export class RunningBalancer implements Balancer {
     });
     this.#names = new Names(timing, () => void this.#replan());
     this.#fingerprintKey = fingerprintKey(data, randomBytes);
+    this.#ticketKeys = [randomBytes(TICKET_KEY_BYTES)];
     this.#tokenKeys = tokenKeys(data, config.tokens?.keyFile, randomBytes);
     this.#records = new Records({
       memory: this.#shared.buffer,
@@ -260,6 +263,7 @@ export class RunningBalancer implements Balancer {
       slots: this.#slots,
       fingerprintKey: this.#fingerprintKey,
       tokenKeys: this.#tokenKeys,
+      ticketKeys: this.#config.tickets?.keyFile.map(({ bytes }) => bytes) ?? this.#ticketKeys,
       listeners: (service) => this.#listeners.of(service.name, service.listen, worker),
       addressOf: (host) => this.#names.addressOf(host),
     });

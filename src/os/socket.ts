@@ -15,6 +15,7 @@ const SO_LINGER = 13;
 const SO_REUSEPORT = 15;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const TCP_USER_TIMEOUT = 18;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const BACKLOG = 4096;
@@ -157,6 +158,12 @@ export function socketError(fd: number): number {
 /** The kernel asks a silent peer now and then whether it is still there (tcp(7), tcp_keepalive_time). */
 export function keepAlive(fd: number): void {
   sys.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, ON, 4);
+}
+
+/** The kernel gives a connection up whose peer has taken nothing of what was sent for so many milliseconds. */
+export function userTimeout(fd: number, ms: number): void {
+  number[0] = ms;
+  sys.setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, number, 4);
 }
 
 /** Closes with a reset instead of a regular end: the peer must not take what it has for the whole. */

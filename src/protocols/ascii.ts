@@ -32,6 +32,11 @@ export function startsWith(bytes: Uint8Array, from: number, to: number, word: Ui
   return true;
 }
 
+/** Are the bytes `word` (given in lower case), whatever their case? */
+export function isWordInAnyCase(bytes: Uint8Array, from: number, to: number, word: Uint8Array): boolean {
+  return to - from === word.length && startsWith(bytes, from, to, word);
+}
+
 /** The decimal number that fills `bytes[from, to)`; -1 if it is empty, not only digits, or above `max` (at most 2^32). */
 export function readDecimal(bytes: Uint8Array, from: number, to: number, max: number): number {
   if (from >= to || to - from > 10) return -1;

@@ -1,12 +1,9 @@
 /** Every parser of src/protocols with messages named by what they are: for the contract suite and the fuzzer. */
 import { LOAD_REASONS, MAX_LOAD_LINE, newLoadNumber, readLoadNumber } from "../../src/protocols/agent/number.ts";
 import { AGENT_REASONS, MAX_AGENT_LINE, newAgentReport, readAgentText } from "../../src/protocols/agent/text.ts";
-import {
-  MAX_RESPONSE_HEAD,
-  newResponseHead,
-  RESPONSE_REASONS,
-  readResponseHead,
-} from "../../src/protocols/http1/response.ts";
+import { HTTP1_REASONS } from "../../src/protocols/http1/reasons.ts";
+import { type HeadLimits, RequestHead, readRequestHead } from "../../src/protocols/http1/request.ts";
+import { CHECKED, ResponseHead, readResponseHead } from "../../src/protocols/http1/response.ts";
 import { MAX_PROXY_HEADER, newProxyHeader, PROXY_REASONS, readProxyHeader } from "../../src/protocols/proxy.ts";
 import {
   buildConnectionConfirm,
@@ -71,7 +68,9 @@ const token = newRoutingToken();
 const proxy = newProxyHeader();
 const load = newLoadNumber();
 const report = newAgentReport();
-const head = newResponseHead();
+const requestHead = new RequestHead();
+const head = new ResponseHead();
+const LIMITS: HeadLimits = { head: 4096, target: 1024, fields: 32 };
 const hello = newClientHello();
 
 export const parsers: readonly ParserUnderTest[] = [
@@ -270,27 +269,75 @@ export const parsers: readonly ParserUnderTest[] = [
   },
   {
     name: "readResponseHead",
-    bound: MAX_RESPONSE_HEAD,
+    bound: CHECKED.head,
     stream: true,
-    reasons: RESPONSE_REASONS,
-    read: (bytes, from, to) => readResponseHead(bytes, from, to, head),
-    found: () => head,
+    reasons: HTTP1_REASONS,
+    read: (bytes, from, to) => readResponseHead(bytes, from, to, CHECKED, head),
+    found: (from) => relative(head, from),
     good: {
       "a length": text("HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 12\r\n\r\n"),
       "an interim response": text("HTTP/1.1 100 Continue\r\n\r\n"),
-      chunks: text("HTTP/1.1 404 Not Found\r\nTRANSFER-ENCODING: gzip, Chunked\r\n\r\n"),
+      chunks: text("HTTP/1.1 404 Not Found\r\nTRANSFER-ENCODING: Chunked\r\n\r\n"),
       "neither, no phrase, LF alone": text("HTTP/1.0 503\n\n"),
+      "a WebSocket that opens": text("HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"),
     },
     bad: {
       "an SSH banner": text("SSH-2.0-OpenSSH_9.2p1\r\n"),
       "HTTP/2": text("HTTP/2 200\r\n\r\n"),
       "status 99": text("HTTP/1.1 099 Low\r\n\r\n"),
       "a status of four digits": text("HTTP/1.1 2000 OK\r\n\r\n"),
-      "a length and none": text("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 2\r\n\r\n"),
+      "the same length twice": text("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n"),
       "two lengths": text("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
       "a length that is no number": text("HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n"),
       "a field without a colon": text("HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"),
       "a folded field": text("HTTP/1.1 200 OK\r\nA: b\r\n c: d\r\n\r\n"),
+      "a length and chunks": text("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    },
+  },
+  {
+    name: "readRequestHead",
+    bound: LIMITS.head,
+    stream: true,
+    reasons: HTTP1_REASONS,
+    read: (bytes, from, to) => readRequestHead(bytes, from, to, LIMITS, requestHead),
+    found: (from) => relative(requestHead, from),
+    good: {
+      "the smallest": text("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+      "a browser's": text(
+        "GET /app/?x=1 HTTP/1.1\r\nHost: web.example:8443\r\nConnection: keep-alive\r\nUser-Agent: M\r\nAccept: */*\r\n" +
+          "Accept-Encoding: gzip, br\r\nCookie: a=b; c=d\r\n\r\n",
+      ),
+      "a form": text("POST /login HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\nexpect: 100-continue\r\n\r\n"),
+      chunks: text("PUT /x HTTP/1.1\r\nHost: [::1]:80\r\nTransfer-Encoding: chunked\r\nTrailer: x\r\n\r\n"),
+      "a WebSocket": text(
+        "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+      ),
+      "a whole URL": text("GET http://a.example?q HTTP/1.1\r\nHost: b\r\nX: \r\n\r\n"),
+      "OPTIONS of the server": text("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"),
+      "HTTP/1.0 behind an empty line": text("\r\nGET / HTTP/1.0\r\n\r\n"),
+      "a field that Connection names": text(
+        "GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nConnection: x-a, TE\r\nTE: trailers\r\n\r\n",
+      ),
+      "a method of its own": text("M-SEARCH / HTTP/1.1\r\nHost: a_b.\r\n\r\n"),
+    },
+    bad: {
+      "two empty lines in front": text("\r\n\r\nGET / HTTP/1.1\r\n"),
+      "a TLS ClientHello": hex("16 03 01 02 00"),
+      "HTTP/2": text("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+      "HTTP/0.9": text("GET /\r\n"),
+      "HTTP/1.2": text("GET / HTTP/1.2\r\n"),
+      "a target of 1025 bytes": text(`GET /${"a".repeat(1024)} HTTP/1.1\r\n`),
+      "33 fields": text(`GET / HTTP/1.1\r\n${"a: b\r\n".repeat(33)}`),
+      "a folded field": text("GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n"),
+      "a line that ends in LF": text("GET / HTTP/1.1\r\nHost: a\n\r\n"),
+      "no host": text("GET / HTTP/1.1\r\n\r\n"),
+      "two hosts": text("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"),
+      "a length and chunks": text(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+      ),
+      "a blank before the colon": text("GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
+      "a length of other spelling": text("POST / HTTP/1.1\r\nHost: a\r\nContent_Length: 1\r\n\r\n"),
     },
   },
   {
@@ -341,3 +388,11 @@ export const parsers: readonly ParserUnderTest[] = [
     },
   },
 ];
+
+/** A head with its offsets relative to `from`. */
+function relative(head: RequestHead | ResponseHead, from: number): unknown {
+  head.shift(-from);
+  const { count, present, codes, spans } = head.fields;
+  const { fields: _table, ...rest } = head;
+  return { ...rest, present, codes: [...codes.subarray(0, count)], spans: [...spans.subarray(0, count * 4)] };
+}

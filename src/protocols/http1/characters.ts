@@ -12,6 +12,8 @@ export const IN_HOST = 8;
 export const IN_METHOD = 16;
 /** A hexadecimal digit. */
 export const IN_HEX = 32;
+/** Of a request's target up to its query. */
+export const IN_PATH = 64;
 
 export const CHARACTERS = new Uint8Array(256);
 
@@ -28,4 +30,5 @@ mark(IN_METHOD, `${DIGITS}${UPPER}-_`);
 mark(IN_HEX, `${DIGITS}ABCDEFabcdef`);
 mark(IN_VALUE, "\t ");
 for (let byte = 0x21; byte < 0x7f; byte++) CHARACTERS[byte]! |= byte === 0x23 ? IN_VALUE : IN_VALUE | IN_TARGET;
+for (let byte = 0x21; byte < 0x7f; byte++) if (byte !== 0x23 && byte !== 0x3f) CHARACTERS[byte]! |= IN_PATH;
 for (let byte = 0x80; byte < 0x100; byte++) CHARACTERS[byte]! |= IN_VALUE;

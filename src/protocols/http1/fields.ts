@@ -82,13 +82,31 @@ for (let code = NAME_BYTES.length - 1; code > Field.DROPPED; code--) {
   FIRST[pair] = code;
 }
 
-/** The number of the name `bytes[from, to)`; Field.OTHER for one that means nothing here. */
+/** Set in the number of a known name that is written with `_` instead of `-`. */
+export const UNDERSCORED = 0x80;
+
+/**
+ * The number of the name `bytes[from, to)`, which is a token; Field.OTHER for one that means nothing here. With UNDERSCORED
+ * if some servers only take it for that name.
+ */
 export function fieldCode(bytes: Uint8Array, from: number, to: number): number {
   const length = to - from;
   if (length > 31) return Field.OTHER;
   let code = FIRST[(length << 5) | (bytes[from]! & 31)]!;
-  while (code !== 0 && !isName(bytes, from, to, NAME_BYTES[code]!)) code = NEXT[code]!;
-  return code;
+  while (code !== 0) {
+    const name = NAME_BYTES[code]!;
+    let at = 0;
+    let spelling = 0;
+    for (; at < length; at++) {
+      const byte = bytes[from + at]! | 0x20; // of a token's bytes only letters change, and `_`, which becomes DEL
+      if (byte === name[at]) continue;
+      if (byte !== 0x7f || name[at] !== HYPHEN) break;
+      spelling = UNDERSCORED;
+    }
+    if (at === length) return code | spelling;
+    code = NEXT[code]!;
+  }
+  return Field.OTHER;
 }
 
 /** Fields a table has room for at first; it grows up to the limit of who fills it. */

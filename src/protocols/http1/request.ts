@@ -1,125 +1,160 @@
 /** The head of an HTTP/1 request (RFC 9112), read strictly: what could be read in two ways is refused. */
-import { FieldTable } from "./fields.ts";
+import { ascii, isWordInAnyCase, startsWith } from "../ascii.ts";
+import { NEED_MORE } from "../result.ts";
+import { CHARACTERS, IN_TOKEN } from "./characters.ts";
+import { CONNECTION_CLOSE, CONNECTION_KEEP_ALIVE, CONNECTION_UPGRADE, readConnection } from "./connection.ts";
+import { readFieldLines } from "./field-lines.ts";
+import { Field } from "./fields.ts";
+import { readContentLength, readTransferEncoding } from "./framing.ts";
+import { checkHost } from "./host.ts";
+import { AMBIGUOUS_BODY, BAD_EXPECTATION, BAD_HOST, BAD_TRANSFER_ENCODING, HEAD_TOO_LONG, NO_HOST } from "./reasons.ts";
+import { CHUNKED, type HeadLimits, Method, NO_BODY, type RequestHead, TargetForm } from "./request-head.ts";
+import { readRequestLine } from "./request-line.ts";
 
-/** Methods that a balancer treats differently from others. */
-export const Method = {
-  OTHER: 0,
-  GET: 1,
-  HEAD: 2,
-  POST: 3,
-  PUT: 4,
-  DELETE: 5,
-  OPTIONS: 6,
-  PATCH: 7,
-  TRACE: 8,
-  CONNECT: 9,
-} as const;
-export type Method = (typeof Method)[keyof typeof Method];
+export {
+  CHUNKED,
+  type HeadLimits,
+  isIdempotent,
+  Method,
+  methodCode,
+  NO_BODY,
+  RequestHead,
+  TargetForm,
+  TUNNEL,
+  UNTIL_CLOSE,
+} from "./request-head.ts";
 
-/** Doing it twice is doing it once (RFC 9110 9.2.2). */
-export function isIdempotent(method: number): boolean {
-  return method !== Method.OTHER && method !== Method.POST && method !== Method.PATCH && method !== Method.CONNECT;
-}
-
-/** How a target is written (RFC 9112 3.2). */
-export const TargetForm = { ORIGIN: 0, ABSOLUTE: 1, ASTERISK: 2, AUTHORITY: 3 } as const;
-export type TargetForm = (typeof TargetForm)[keyof typeof TargetForm];
-
-/** How long a body is, besides a number of bytes. */
-export const NO_BODY = 0;
-export const CHUNKED = -1;
-/** Only of a response: until the server ends its sending. */
-export const UNTIL_CLOSE = -2;
-/** Only of a response: bytes of another protocol follow, both ways (101, or a CONNECT that succeeded). */
-export const TUNNEL = -3;
-
-/** What a request may be at most; the plan's `http.limits` is one. */
-export interface HeadLimits {
-  /** Bytes of the request line and all fields, the empty line included. */
-  readonly head: number;
-  /** Bytes of the target. */
-  readonly target: number;
-  /** Number of fields. */
-  readonly fields: number;
-}
-
-/** A request's head. Reused; offsets into the bytes that it was read from (`shift` when they were moved). */
-export class RequestHead {
-  /** Bytes of the head: the empty line, and a tolerated one in front, included. */
-  length = 0;
-  method: number = Method.OTHER;
-  methodAt = 0;
-  methodEnd = 0;
-  /** As it was sent. */
-  targetAt = 0;
-  targetEnd = 0;
-  targetForm: number = TargetForm.ORIGIN;
-  /** Without the query. Empty: `/` (absolute-form without a path), `*`, or an authority. */
-  pathAt = 0;
-  pathEnd = 0;
-  /** Behind the `?`; empty where there is none. `queryAt > pathEnd` when there is a `?`. */
-  queryAt = 0;
-  queryEnd = 0;
-  /** The host that is asked for, with its port, from the target or the Host field. Empty: none. Always valid (host.ts). */
-  hostAt = 0;
-  hostEnd = 0;
-  /** The end of its name, without the port. */
-  hostNameEnd = 0;
-  /** 0 or 1: HTTP/1.0 or HTTP/1.1. */
-  minorVersion = 1;
-  /** A number of bytes (up to 2^53 - 1), NO_BODY or CHUNKED. */
-  body = NO_BODY;
-  /** A Content-Length was sent, if only 0. */
-  hasLength = false;
-  /** The client says that this is its last request: `Connection: close`, or HTTP/1.0 without keep-alive. */
-  close = false;
-  /** HTTP/1.0 with `Connection: keep-alive`: the answer says so too, or the connection ends. */
-  keepAlive = false;
-  /**
-   * The protocol that the client wants to go on with; empty: none. Only one, with `Connection: upgrade`, in HTTP/1.1,
-   * without a body, and never h2c: an offer that is none of these is not passed on, as a server may ignore any.
-   */
-  upgradeAt = 0;
-  upgradeEnd = 0;
-  /** The client waits for 100 (Continue) before it sends its body. */
-  expectContinue = false;
-  /** `TE: trailers`. */
-  trailers = false;
-  readonly fields = new FieldTable();
-
-  get isUpgrade(): boolean {
-    return this.upgradeEnd > this.upgradeAt;
-  }
-
-  /** The bytes were moved by so many. */
-  shift(by: number): void {
-    this.methodAt += by;
-    this.methodEnd += by;
-    this.targetAt += by;
-    this.targetEnd += by;
-    this.pathAt += by;
-    this.pathEnd += by;
-    this.queryAt += by;
-    this.queryEnd += by;
-    this.hostAt += by;
-    this.hostEnd += by;
-    this.hostNameEnd += by;
-    this.upgradeAt += by;
-    this.upgradeEnd += by;
-    this.fields.shift(by);
-  }
-}
+const SLASH = 0x2f;
+const H2C = ascii("h2c");
+const TRAILERS = ascii("trailers");
+const CONTINUE = ascii("100-continue");
 
 /**
  * Reads a request's head in `bytes[from, to)`. Bound: `limits.head`. One CRLF in front is tolerated (RFC 9112 2.2).
+ *
+ * Each call reads from the beginning: who gets bytes one by one waits for an LF, or for the limit, before the next call.
  * @returns bytes used (> 0, `out` is filled), NEED_MORE (0), or a reason (< 0, reasons.ts).
  */
 export function readRequestHead(
-  _bytes: Uint8Array,
-  _from: number,
-  _to: number,
-  _limits: HeadLimits,
-  _out: RequestHead,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  limits: HeadLimits,
+  out: RequestHead,
 ): number {
-  return -1;
+  const end = Math.min(to, from + limits.head);
+  let at = readRequestLine(bytes, from, end, limits.target, out);
+  if (at > 0) {
+    out.fields.clear();
+    at = readFieldLines(bytes, at, end, limits.fields, false, out.fields);
+  }
+  if (at === NEED_MORE) return end - from < limits.head ? NEED_MORE : HEAD_TOO_LONG;
+  if (at < 0) return at;
+  const refused = understandRequest(bytes, out);
+  if (refused < 0) return refused;
+  out.length = at - from;
+  return out.length;
+}
+
+/** What the fields mean for the message itself; 0 or a reason. */
+function understandRequest(bytes: Uint8Array, out: RequestHead): number {
+  const present = out.fields.present;
+  const refused = readHost(bytes, out) || readFraming(bytes, out);
+  if (refused < 0) return refused;
+  let options = 0;
+  if ((present & (1 << Field.CONNECTION)) !== 0) {
+    options = readConnection(bytes, out.fields);
+    if (options < 0) return options;
+  }
+  const modern = out.minorVersion === 1;
+  out.close = (options & CONNECTION_CLOSE) !== 0 || (!modern && (options & CONNECTION_KEEP_ALIVE) === 0);
+  out.keepAlive = !modern && !out.close;
+  out.upgradeAt = out.targetEnd;
+  out.upgradeEnd = out.targetEnd;
+  if ((options & CONNECTION_UPGRADE) !== 0 && modern && out.body === NO_BODY) readUpgrade(bytes, out);
+  out.trailers = (present & (1 << Field.TE)) !== 0 && acceptsTrailers(bytes, out);
+  out.expectContinue = false;
+  return (present & (1 << Field.EXPECT)) !== 0 ? readExpectation(bytes, out) : 0;
+}
+
+/** RFC 9112 3.2: once in HTTP/1.1, not twice in any version; the host of the target is stronger. */
+function readHost(bytes: Uint8Array, out: RequestHead): number {
+  const fields = out.fields;
+  const index = fields.find(Field.HOST);
+  if (index < 0) return out.minorVersion === 1 ? NO_HOST : 0;
+  if (fields.find(Field.HOST, index + 1) >= 0) return BAD_HOST;
+  const at = fields.valueAt(index);
+  const end = fields.valueEnd(index);
+  const nameEnd = at === end ? end : checkHost(bytes, at, end);
+  if (nameEnd < 0) return BAD_HOST;
+  if (out.targetForm !== TargetForm.ABSOLUTE && out.targetForm !== TargetForm.AUTHORITY) {
+    out.hostAt = at;
+    out.hostEnd = end;
+    out.hostNameEnd = nameEnd;
+  }
+  return 0;
+}
+
+/** RFC 9112 6: one way to say how long the body is, or none. */
+function readFraming(bytes: Uint8Array, out: RequestHead): number {
+  const present = out.fields.present;
+  out.body = NO_BODY;
+  out.hasLength = (present & (1 << Field.CONTENT_LENGTH)) !== 0;
+  const coded = (present & (1 << Field.TRANSFER_ENCODING)) !== 0;
+  if (coded && out.hasLength) return AMBIGUOUS_BODY;
+  if (coded) {
+    const refused = readTransferEncoding(bytes, out.fields);
+    if (refused < 0) return refused;
+    if (out.minorVersion === 0) return BAD_TRANSFER_ENCODING; // there were none in HTTP/1.0 (RFC 9112 6.1)
+    out.body = CHUNKED;
+  } else if (out.hasLength) {
+    const length = readContentLength(bytes, out.fields);
+    if (length < 0) return length;
+    out.body = length;
+  }
+  const none = out.method === Method.TRACE || out.method === Method.CONNECT; // RFC 9110 9.3.6, 9.3.8
+  return none && out.body !== NO_BODY ? AMBIGUOUS_BODY : 0;
+}
+
+/**
+ * RFC 9110 7.8. Only one protocol in one field; h2c would be a tunnel past everything that is checked here, and its
+ * beginning in clear text is obsolete (RFC 9113 3.1).
+ */
+function readUpgrade(bytes: Uint8Array, out: RequestHead): void {
+  const fields = out.fields;
+  const index = fields.find(Field.UPGRADE);
+  if (index < 0 || fields.find(Field.UPGRADE, index + 1) >= 0) return;
+  const at = fields.valueAt(index);
+  const end = fields.valueEnd(index);
+  if (at === end || !isProtocol(bytes, at, end) || startsWith(bytes, at, end, H2C)) return;
+  out.upgradeAt = at;
+  out.upgradeEnd = end;
+}
+
+/** A token, or two with a slash between them. */
+function isProtocol(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    if ((CHARACTERS[bytes[at]!]! & IN_TOKEN) === 0 && bytes[at] !== SLASH) return false;
+  }
+  return true;
+}
+
+/** RFC 9110 10.1.4. */
+function acceptsTrailers(bytes: Uint8Array, out: RequestHead): boolean {
+  const fields = out.fields;
+  for (let i = fields.find(Field.TE); i >= 0; i = fields.find(Field.TE, i + 1)) {
+    if (isWordInAnyCase(bytes, fields.valueAt(i), fields.valueEnd(i), TRAILERS)) return true;
+  }
+  return false;
+}
+
+/** RFC 9110 10.1.1: there is one expectation. HTTP/1.0 has none; without a body there is nothing to wait for. */
+function readExpectation(bytes: Uint8Array, out: RequestHead): number {
+  const fields = out.fields;
+  const index = fields.find(Field.EXPECT);
+  if (out.minorVersion === 0) return 0;
+  if (fields.find(Field.EXPECT, index + 1) >= 0) return BAD_EXPECTATION;
+  if (!isWordInAnyCase(bytes, fields.valueAt(index), fields.valueEnd(index), CONTINUE)) return BAD_EXPECTATION;
+  out.expectContinue = out.body !== NO_BODY;
+  return 0;
 }

@@ -1,24 +1,36 @@
-/** The head of an HTTP/1.1 response (RFC 9112), as far as a health check or an agent's answer needs it. */
-import { ascii, CR, isBlank, isControl, isDigit, LF, lower, readDecimal, SPACE, startsWith } from "../ascii.ts";
-import { NEED_MORE, type Reasons } from "../result.ts";
-import { FieldTable } from "./fields.ts";
-import { CHUNKED, Method, NO_BODY, TUNNEL, UNTIL_CLOSE } from "./request.ts";
+/** The head of an HTTP/1 response (RFC 9112), for proxying and for health checks. */
+import { ascii, CR, isDigit, LF, readDecimal, SPACE } from "../ascii.ts";
+import { NEED_MORE } from "../result.ts";
+import { CHARACTERS, IN_VALUE } from "./characters.ts";
+import { CONNECTION_CLOSE, CONNECTION_KEEP_ALIVE, CONNECTION_UPGRADE, readConnection } from "./connection.ts";
+import { readFieldLines } from "./field-lines.ts";
+import { Field, FieldTable } from "./fields.ts";
+import { readContentLength, readTransferEncoding } from "./framing.ts";
+import {
+  AMBIGUOUS_BODY,
+  BAD_FIELD_VALUE,
+  BAD_LINE_END,
+  BAD_STATUS,
+  BAD_TRANSFER_ENCODING,
+  HEAD_TOO_LONG,
+  NOT_HTTP,
+} from "./reasons.ts";
+import { CHUNKED, Method, NO_BODY, TUNNEL, UNTIL_CLOSE } from "./request-head.ts";
 
-/** Bound: status line and header fields, the empty line included. */
-export const MAX_RESPONSE_HEAD = 16_384;
+/** What a response's head may be at most. */
+export interface ResponseLimits {
+  /** Bytes of the status line and all fields, the empty line included. */
+  readonly head: number;
+  /** Number of fields. */
+  readonly fields: number;
+  /** A line may end in LF alone, as scripts that answer checks write them. Never where a response is passed on. */
+  readonly lineFeeds: boolean;
+}
 
-export const NOT_HTTP = -1;
-export const RESPONSE_BAD_STATUS = -2;
-export const RESPONSE_BAD_FIELD = -3;
-export const RESPONSE_BAD_CONTENT_LENGTH = -4;
-export const RESPONSE_TOO_LONG = -5;
-export const RESPONSE_REASONS: Reasons = {
-  [NOT_HTTP]: "not-http",
-  [RESPONSE_BAD_STATUS]: "bad-status",
-  [RESPONSE_BAD_FIELD]: "bad-field",
-  [RESPONSE_BAD_CONTENT_LENGTH]: "bad-content-length",
-  [RESPONSE_TOO_LONG]: "too-long",
-};
+/** For responses that are passed on. */
+export const PROXIED: ResponseLimits = { head: 65_536, fields: 256, lineFeeds: false };
+/** For answers to health checks and agents. */
+export const CHECKED: ResponseLimits = { head: 16_384, fields: 256, lineFeeds: true };
 
 /** A response's head. Reused; offsets into the bytes that it was read from (`shift` when they were moved). */
 export class ResponseHead {
@@ -63,84 +75,94 @@ export function bodyOf(head: ResponseHead, method: number): number {
   return head.contentLength >= 0 ? head.contentLength : UNTIL_CLOSE;
 }
 
-export function newResponseHead(): ResponseHead {
-  return new ResponseHead();
-}
-
-const PREFIX = ascii("HTTP/1.");
+const VERSION = ascii("HTTP/1.");
 /** `HTTP/1.1 200`: version, a space, three digits. */
 const STATUS_END = 12;
-const COLON = 0x3a;
-const CONTENT_LENGTH = ascii("content-length");
-const TRANSFER_ENCODING = ascii("transfer-encoding");
-const CHUNKED_WORD = ascii("chunked");
 
 /**
- * Reads a response's head in `bytes[from, to)`. Bound: MAX_RESPONSE_HEAD, 16 KiB. A line may end in LF alone (RFC 9112 2.2).
- * @returns bytes used up to and with the empty line (> 0, `out` is filled), NEED_MORE (0), or a reason (< 0).
+ * Reads a response's head in `bytes[from, to)`. Bound: `limits.head`. As strict as for requests: a response whose end two
+ * readers could see in different places is refused.
+ * @returns bytes used up to and with the empty line (> 0, `out` is filled), NEED_MORE (0), or a reason (< 0, reasons.ts).
  */
-export function readResponseHead(bytes: Uint8Array, from: number, to: number, out: ResponseHead): number {
-  const limit = Math.min(to, from + MAX_RESPONSE_HEAD);
-  const statusLine = readStatusLine(bytes, from, limit, out);
-  if (statusLine < 0) return statusLine;
-  out.contentLength = -1;
-  out.chunked = false;
-  let at = from;
-  for (;;) {
-    let end = at;
-    while (end < limit && bytes[end] !== LF) end++;
-    if (end === limit) return limit - from < MAX_RESPONSE_HEAD ? NEED_MORE : RESPONSE_TOO_LONG;
-    const textEnd = end > at && bytes[end - 1] === CR ? end - 1 : end;
-    if (textEnd === at) return end + 1 - from;
-    if (at > from) {
-      const field = readField(bytes, at, textEnd, out);
-      if (field < 0) return field;
-    }
-    at = end + 1;
+export function readResponseHead(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  limits: ResponseLimits,
+  out: ResponseHead,
+): number {
+  const end = Math.min(to, from + limits.head);
+  let at = readStatusLine(bytes, from, end, limits.lineFeeds, out);
+  if (at > 0) {
+    out.fields.clear();
+    at = readFieldLines(bytes, at, end, limits.fields, limits.lineFeeds, out.fields);
   }
+  if (at === NEED_MORE) return end - from < limits.head ? NEED_MORE : HEAD_TOO_LONG;
+  if (at < 0) return at;
+  const refused = understandResponse(bytes, out);
+  if (refused < 0) return refused;
+  out.length = at - from;
+  return out.length;
 }
 
-/** Checks what is there of `HTTP/1.x NNN` and puts it into `out`; 0 or a reason. */
-function readStatusLine(bytes: Uint8Array, from: number, to: number, out: ResponseHead): number {
+/** RFC 9112 4. @returns the position behind it, NEED_MORE, or a reason. */
+function readStatusLine(bytes: Uint8Array, from: number, to: number, lineFeeds: boolean, out: ResponseHead): number {
   const have = to - from;
-  for (let i = 0; i < PREFIX.length && i < have; i++) if (bytes[from + i] !== PREFIX[i]) return NOT_HTTP;
+  for (let i = 0; i < VERSION.length && i < have; i++) if (bytes[from + i] !== VERSION[i]) return NOT_HTTP;
   if (have > 7 && bytes[from + 7] !== 0x30 && bytes[from + 7] !== 0x31) return NOT_HTTP;
   if (have > 8 && bytes[from + 8] !== SPACE) return NOT_HTTP;
-  for (let i = 9; i < STATUS_END && i < have; i++) if (!isDigit(bytes[from + i]!)) return RESPONSE_BAD_STATUS;
-  if (have <= STATUS_END) return 0;
-  const after = bytes[from + STATUS_END];
-  if (after !== SPACE && after !== CR && after !== LF) return RESPONSE_BAD_STATUS;
+  for (let i = 9; i < STATUS_END && i < have; i++) if (!isDigit(bytes[from + i]!)) return BAD_STATUS;
+  if (have <= STATUS_END) return NEED_MORE;
   out.minorVersion = bytes[from + 7]! - 0x30;
   out.status = readDecimal(bytes, from + 9, from + STATUS_END, 599);
-  return out.status < 100 ? RESPONSE_BAD_STATUS : 0;
+  if (out.status < 100) return BAD_STATUS;
+  let at = from + STATUS_END;
+  if (bytes[at] === SPACE) at++;
+  else if (bytes[at] !== CR && bytes[at] !== LF) return BAD_STATUS;
+  out.phraseAt = at;
+  while (at < to && (CHARACTERS[bytes[at]!]! & IN_VALUE) !== 0) at++;
+  out.phraseEnd = at;
+  if (at === to) return NEED_MORE;
+  if (bytes[at] === LF) return lineFeeds ? at + 1 : BAD_LINE_END;
+  if (bytes[at] !== CR) return BAD_FIELD_VALUE;
+  if (at + 1 === to) return NEED_MORE;
+  return bytes[at + 1] === LF ? at + 2 : BAD_LINE_END;
 }
 
-/** Reads one header field, `bytes[from, to)` without its line end; 0 or a reason. */
-function readField(bytes: Uint8Array, from: number, to: number, out: ResponseHead): number {
-  let colon = from;
-  while (colon < to && bytes[colon] !== COLON) {
-    const byte = bytes[colon]!;
-    if (isControl(byte) || byte === SPACE) return RESPONSE_BAD_FIELD; // a folded line (RFC 9112 5.2) too
-    colon++;
+/** What the fields mean for the message itself; 0 or a reason. */
+function understandResponse(bytes: Uint8Array, out: ResponseHead): number {
+  const fields = out.fields;
+  const refused = readFraming(bytes, out);
+  if (refused < 0) return refused;
+  let options = 0;
+  if ((fields.present & (1 << Field.CONNECTION)) !== 0) {
+    options = readConnection(bytes, fields);
+    if (options < 0) return options;
   }
-  if (colon === from || colon === to) return RESPONSE_BAD_FIELD;
-  let valueAt = colon + 1;
-  let valueEnd = to;
-  while (valueAt < valueEnd && isBlank(bytes[valueAt]!)) valueAt++;
-  while (valueEnd > valueAt && isBlank(bytes[valueEnd - 1]!)) valueEnd--;
-  if (isName(bytes, from, colon, CONTENT_LENGTH)) {
-    const length = readDecimal(bytes, valueAt, valueEnd, 0xffffffff);
-    if (length < 0 || (out.contentLength >= 0 && out.contentLength !== length)) return RESPONSE_BAD_CONTENT_LENGTH;
-    out.contentLength = length;
-  } else if (isName(bytes, from, colon, TRANSFER_ENCODING)) {
-    // "chunked" is always the last coding (RFC 9112 6.1).
-    out.chunked = startsWith(bytes, Math.max(valueAt, valueEnd - CHUNKED_WORD.length), valueEnd, CHUNKED_WORD);
-  }
+  out.close = (options & CONNECTION_CLOSE) !== 0 || (out.minorVersion === 0 && (options & CONNECTION_KEEP_ALIVE) === 0);
+  const upgrade = (options & CONNECTION_UPGRADE) !== 0 ? fields.find(Field.UPGRADE) : -1;
+  out.upgradeAt = upgrade < 0 ? out.phraseEnd : fields.valueAt(upgrade);
+  out.upgradeEnd = upgrade < 0 ? out.phraseEnd : fields.valueEnd(upgrade);
   return 0;
 }
 
-function isName(bytes: Uint8Array, from: number, to: number, name: Uint8Array): boolean {
-  if (to - from !== name.length) return false;
-  for (let i = 0; i < name.length; i++) if (lower(bytes[from + i]!) !== name[i]) return false;
-  return true;
+/** RFC 9112 6.3. A 1xx and a 204 have no body, so they may not say that they have one. */
+function readFraming(bytes: Uint8Array, out: ResponseHead): number {
+  const fields = out.fields;
+  out.contentLength = -1;
+  out.chunked = (fields.present & (1 << Field.TRANSFER_ENCODING)) !== 0;
+  const sized = (fields.present & (1 << Field.CONTENT_LENGTH)) !== 0;
+  if (out.chunked && sized) return AMBIGUOUS_BODY;
+  if (out.chunked) {
+    const refused = readTransferEncoding(bytes, fields);
+    if (refused < 0) return refused;
+    if (out.minorVersion === 0) return BAD_TRANSFER_ENCODING;
+  }
+  if (sized) {
+    const length = readContentLength(bytes, fields);
+    if (length < 0) return length;
+    out.contentLength = length;
+  }
+  const none = out.status < 200 || out.status === 204;
+  return none && (out.chunked || out.contentLength > 0) ? AMBIGUOUS_BODY : 0;
 }

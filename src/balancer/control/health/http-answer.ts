@@ -1,17 +1,13 @@
 /** A GET and as much of its answer as checks and agents look at: the status and the first 64 KiB of the body. */
 import { isIP } from "node:net";
 import { CR, LF } from "../../../protocols/ascii.ts";
-import {
-  MAX_RESPONSE_HEAD,
-  newResponseHead,
-  RESPONSE_REASONS,
-  readResponseHead,
-} from "../../../protocols/http1/response.ts";
+import { HTTP1_REASONS } from "../../../protocols/http1/reasons.ts";
+import { CHECKED, ResponseHead, readResponseHead } from "../../../protocols/http1/response.ts";
 import { NEED_MORE, reasonName } from "../../../protocols/result.ts";
 
 const MAX_BODY = 64 * 1024;
 /** Bytes of an answer that are looked at. */
-export const MAX_ANSWER = MAX_RESPONSE_HEAD + MAX_BODY;
+export const MAX_ANSWER = CHECKED.head + MAX_BODY;
 /** Digits of a chunk's size: with more than seven it is larger than anything that is looked at. */
 const MAX_SIZE_DIGITS = 7;
 /** Bytes of the line before a chunk, extensions included. */
@@ -42,12 +38,12 @@ export function buildGet(path: string, host: string, port: number, usual: number
  * @returns the answer so far, undefined before its head is there, or what is wrong with it in words.
  */
 export function readHttpAnswer(bytes: Uint8Array, ended: boolean): HttpAnswer | undefined | string {
-  const head = newResponseHead();
+  const head = new ResponseHead();
   let at = 0;
   do {
-    const used = readResponseHead(bytes, at, bytes.length, head);
+    const used = readResponseHead(bytes, at, bytes.length, CHECKED, head);
     if (used === NEED_MORE) return undefined;
-    if (used < 0) return `answer is not HTTP (${reasonName(RESPONSE_REASONS, used)})`;
+    if (used < 0) return `answer is not HTTP (${reasonName(HTTP1_REASONS, used)})`;
     at += used;
   } while (head.status < 200 && head.status !== 101); // interim answers (RFC 9110 15.2)
   const rest = bytes.subarray(at);

@@ -64,6 +64,9 @@ export function sessionLogReader(server: string): (line: string) => readonly Ses
   };
 }
 
+/** Events shown when one was waited for in vain. */
+const SHOWN = 20;
+
 /** Things that happened, oldest first, and a way to wait for the next. */
 export class EventLog<T> {
   readonly events: T[] = [];
@@ -90,7 +93,8 @@ export class EventLog<T> {
       };
       const deadline = setTimeout(() => {
         this.#waiting.delete(look);
-        reject(new Error(`waited ${limitMs} ms for ${what}; since then: ${JSON.stringify(this.events.slice(from))}`));
+        const last = JSON.stringify(this.events.slice(from).slice(-SHOWN));
+        reject(new Error(`waited ${limitMs} ms for ${what}; the last of what happened since: ${last}`));
       }, limitMs);
       this.#waiting.add(look);
     });

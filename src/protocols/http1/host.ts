@@ -6,7 +6,7 @@ import { CHARACTERS, IN_HOST } from "./characters.ts";
 import { BAD_HOST } from "./reasons.ts";
 
 /** Bytes of the longest name. */
-export const MAX_HOST_NAME = 255;
+export const MAX_HOST = 255;
 
 const COLON = 0x3a;
 const DOT = 0x2e;
@@ -32,7 +32,7 @@ export function checkHost(bytes: Uint8Array, from: number, to: number): number {
       else if (label === 0) return BAD_HOST;
       else label = 0;
     }
-    if (at === from || at - from > MAX_HOST_NAME) return BAD_HOST;
+    if (at === from || at - from > MAX_HOST) return BAD_HOST;
   }
   if (at === to) return at;
   const nameEnd = at;
@@ -42,7 +42,7 @@ export function checkHost(bytes: Uint8Array, from: number, to: number): number {
 
 /**
  * Copies the name `bytes[from, to)` (without port) to `into[at]` as hosts are compared: lower case, no last dot.
- * @returns its length; `into` has room for MAX_HOST_NAME.
+ * @returns its length; `into` has room for MAX_HOST.
  */
 export function copyHostName(bytes: Uint8Array, from: number, to: number, into: Uint8Array, at: number): number {
   const end = to > from && bytes[to - 1] === DOT ? to - 1 : to;

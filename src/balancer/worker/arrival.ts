@@ -4,6 +4,7 @@
  * when, and what is given back at the end.
  */
 import { NEED_MORE } from "../../protocols/result.ts";
+import { newClientHello, readClientHello } from "../../protocols/tls/client-hello.ts";
 import { type Client, newClient } from "../client.ts";
 import { Decision } from "../decide.ts";
 import { ServiceCounter } from "../shared/service-view.ts";
@@ -65,8 +66,12 @@ const FIRST_READ = 4096;
 const NO_BYTES = new Uint8Array(0);
 
 const PROXY_HEADER = 0;
-const SERVED = 1;
-const OVER = 2;
+const CLIENT_HELLO = 1;
+const SERVED = 2;
+const OVER = 3;
+
+const RECORD_HEADER = 5;
+const hello = newClientHello();
 
 /** What is told of a connection that never got as far as a server. */
 const NOWHERE = { decision: new Decision(), attempts: 0, queueMs: -1, connectMs: -1 };
@@ -83,12 +88,14 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
   channel: Channel;
   readonly tls = null;
   early: Uint8Array = NO_BYTES;
+  /** So many early bytes are worth reading a ClientHello again. */
+  #helloAt = 0;
   readonly placement = NOWHERE;
   readonly serverFd = -1;
   readonly bytesIn = 0;
   readonly bytesOut = 0;
   readonly firstByteMs = -1;
-  #state = SERVED;
+  #state = PROXY_HEADER;
   #served: Served | null = null;
   #sourceSlot = UNTRACKED;
 
@@ -107,20 +114,20 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
 
   /** The first step, once `client.source` is set. `behindProxy`: a PROXY header comes first. */
   begin(behindProxy: boolean): void {
-    if (!behindProxy) {
-      if (this.#admitSource()) this.#serve();
-      return;
-    }
-    this.#state = PROXY_HEADER;
+    if (!behindProxy && !this.#behindProxy()) return;
     // Who has to speak first has mostly spoken already.
     this.#readFirstBytes();
-    if (this.#state !== PROXY_HEADER) return;
+    if (!this.#arriving) return;
     this.plane.timers.set(this, this.firstBytesDueMs);
     this.channel.watch();
   }
 
   onChannel(): void {
-    if (this.#state === PROXY_HEADER) this.#readFirstBytes();
+    if (this.#arriving) this.#readFirstBytes();
+  }
+
+  get #arriving(): boolean {
+    return this.#state < SERVED;
   }
 
   override onDeadline(): void {
@@ -137,22 +144,45 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
         return this.#refuse(RefusalCode["closed-early"], end);
       }
       this.early = append(this.early, scratch, read);
-      if (this.#readEnvelope()) return;
-      if (read < FIRST_READ && !this.channel.endIsNear) return;
+      if (this.#state === PROXY_HEADER) this.#readProxyHeader();
+      if (this.#state === CLIENT_HELLO) this.#readClientHello();
+      if (!this.#arriving || (read < FIRST_READ && !this.channel.endIsNear)) return;
     }
   }
 
-  /** @returns whether it has gone on to the next step, or ended. */
-  #readEnvelope(): boolean {
+  #readProxyHeader(): void {
     const used = proxyEnvelope.read(this.early, 0, this.early.length, this.client, this.plane);
-    if (used === NEED_MORE) return false;
-    if (used < 0) {
-      this.#refuse(proxyEnvelope.refusal(used), EndCode["bad-protocol"]);
-      return true;
-    }
+    if (used === NEED_MORE) return;
+    if (used < 0) return this.#refuse(proxyEnvelope.refusal(used), EndCode["bad-protocol"]);
     this.early = this.early.subarray(used);
-    if (this.#admitSource()) this.#serve();
+    this.#behindProxy();
+  }
+
+  /** The client's address is known. @returns whether there is more to read before a protocol serves it. */
+  #behindProxy(): boolean {
+    if (!this.#admitSource()) return false;
+    if (this.service.plan.protocol !== "tls") {
+      this.#serve();
+      return false;
+    }
+    this.#state = CLIENT_HELLO;
     return true;
+  }
+
+  /** It stays with the early bytes: the server gets it as it came. */
+  #readClientHello(): void {
+    const { early, client } = this;
+    // In many small pieces it is read again only when one more record is whole.
+    if (early.length < this.#helloAt) return;
+    const used = readClientHello(early, 0, early.length, hello);
+    if (used < 0) return this.#refuse(RefusalCode["bad-client-hello"], EndCode["bad-protocol"]);
+    if (used === NEED_MORE) {
+      this.#helloAt = endOfRecord(early);
+      return;
+    }
+    client.serverNameLength = hello.serverNameLength;
+    if (hello.serverNameLength > 0) client.serverName = hello.serverName.slice(0, hello.serverNameLength);
+    this.#serve();
   }
 
   #admitSource(): boolean {
@@ -206,6 +236,16 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
     service.view.release();
     if (this.#sourceSlot >= 0) plane.sources.release(this.#sourceSlot);
   }
+}
+
+/** Where the first TLS record ends that is not whole yet, as far as that is known. */
+function endOfRecord(bytes: Uint8Array): number {
+  let at = 0;
+  while (at + RECORD_HEADER <= bytes.length) {
+    at += RECORD_HEADER + ((bytes[at + 3]! << 8) | bytes[at + 4]!);
+    if (at > bytes.length) return at;
+  }
+  return bytes.length + 1;
 }
 
 /** The first bytes arrive in few pieces, mostly one: copying them again is cheaper than a buffer for everybody. */

@@ -9,10 +9,10 @@ import { type MappedMemory, memoryBuffer } from "../../os/memory.ts";
 import { type Pollable, Poller, READABLE } from "../../os/poller.ts";
 import type { TokenKey } from "../../protocols/rdp/token.ts";
 import type { Client } from "../client.ts";
-import { PoolRuntime } from "../decide.ts";
 import { DEFAULT_MASK, MaskedSource } from "../masked-source.ts";
 import { StickyCookies } from "../persistence/sticky-cookies.ts";
 import type { Plan } from "../plan.ts";
+import { PoolRuntime, type Shared } from "../pool-runtime.ts";
 import { Columns } from "../shared/columns.ts";
 import { Fingerprinter } from "../shared/fingerprint.ts";
 import type { MemoryLayout } from "../shared/layout.ts";
@@ -67,7 +67,6 @@ export class DataPlane implements WorkerContext {
   unixMs = 0;
   nowSec = 0;
   connections = 0;
-  tokenKeys: readonly TokenKey[] = [];
   /** Control has written, or it is time to look. */
   mail = false;
   #mailedMs = 0;
@@ -75,7 +74,12 @@ export class DataPlane implements WorkerContext {
   readonly #wakes = new Map<number, number>();
   readonly #wakeBytes = new BigUint64Array([1n]);
   readonly #random: () => number;
-  #fingerprinter = new Fingerprinter(new Uint8Array(16));
+  #keys: Pick<Plan, "fingerprintKey" | "tokenKeys"> = { fingerprintKey: new Uint8Array(16), tokenKeys: [] };
+  #fingerprinter = new Fingerprinter(this.#keys.fingerprintKey);
+  /** Made of the keys, for pools. */
+  #shared: Shared | null = null;
+  /** By slot. */
+  #pools = new Map<number, PoolRuntime>();
   readonly #maskedSource = new MaskedSource(DEFAULT_MASK);
   readonly #sourceKey = new Int32Array(4);
   #listeners = new Map<number, Listener>();
@@ -144,25 +148,14 @@ export class DataPlane implements WorkerContext {
 
   // Plans
 
+  get tokenKeys(): readonly TokenKey[] {
+    return this.#keys.tokenKeys;
+  }
+
   /** Goes over to a new plan. Listeners that stay keep their sockets; connections keep the plan they began with. */
   adopt(plan: Plan): void {
-    this.tokenKeys = plan.tokenKeys;
-    this.#fingerprinter = new Fingerprinter(plan.fingerprintKey);
     this.journal.everyEnd = plan.accessLog;
-    const cookies = new StickyCookies(plan.tokenKeys, this.#random);
-    const pools = new Map<number, PoolRuntime>();
-    for (const pool of plan.pools) {
-      const context = {
-        board: this.board,
-        sticky: this.sticky,
-        fingerprinter: this.#fingerprinter,
-        random: this.#random,
-        cookies,
-      };
-      pools.set(pool.id, new PoolRuntime(pool, context));
-      // A hash table takes some milliseconds, and there may be hundreds of them.
-      this.beat();
-    }
+    const pools = this.#preparePools(plan);
     const listeners = new Map<number, Listener>();
     this.#services = new Map();
     for (const service of plan.services) {
@@ -176,6 +169,33 @@ export class DataPlane implements WorkerContext {
     }
     for (const fd of this.#listeners.keys()) if (!listeners.has(fd)) this.poller.remove(fd);
     this.#listeners = listeners;
+  }
+
+  /** A pool of which nothing has changed stays as it is: the hash tables of hundreds of them take seconds. */
+  #preparePools(plan: Plan): Map<number, PoolRuntime> {
+    const { fingerprintKey, tokenKeys } = plan;
+    const keys = { fingerprintKey, tokenKeys };
+    if (this.#shared === null || !Bun.deepEquals(keys, this.#keys, true)) {
+      this.#keys = keys;
+      this.#fingerprinter = new Fingerprinter(fingerprintKey);
+      this.#pools = new Map();
+      this.#shared = {
+        board: this.board,
+        sticky: this.sticky,
+        fingerprinter: this.#fingerprinter,
+        random: this.#random,
+        cookies: new StickyCookies(tokenKeys, this.#random),
+      };
+    }
+    const pools = new Map<number, PoolRuntime>();
+    for (const pool of plan.pools) {
+      const known = this.#pools.get(pool.id);
+      const same = known !== undefined && Bun.deepEquals(known.plan, pool, true);
+      pools.set(pool.id, same ? known : new PoolRuntime(pool, this.#shared));
+      this.beat();
+    }
+    this.#pools = pools;
+    return pools;
   }
 
   #listen(fd: number, service: ServiceRuntime): Listener {

@@ -14,7 +14,8 @@ import { EndCode, Reason, RefusalCode } from "../shared/words.ts";
 import { type Channel, type ChannelOwner, LOST } from "./channel.ts";
 import type { WorkerContext } from "./context.ts";
 import type { Waiting } from "./queue.ts";
-import type { RouteRuntime, ServiceRuntime } from "./service.ts";
+import type { RouteRuntime } from "./routing.ts";
+import type { ServiceRuntime } from "./service.ts";
 import { SocketChannel } from "./socket-channel.ts";
 import { Timed } from "./timers.ts";
 

@@ -6,24 +6,26 @@ import { NO_SERVER_REFUSAL } from "../../protocols/rdp/connection-confirm.ts";
 import type { Candidate } from "../candidate.ts";
 import type { Client } from "../client.ts";
 import type { PoolRuntime } from "../decide.ts";
-import type { RoutePlan, ServicePlan } from "../plan.ts";
+import type { ServicePlan } from "../plan.ts";
 import { saltOf } from "../shared/fingerprint.ts";
 import type { ServerId } from "../shared/server-id.ts";
 import type { ServiceView } from "../shared/service-view.ts";
 import { EndCode } from "../shared/words.ts";
+import { type RouteRuntime, Router } from "./routing.ts";
 
-/** Where a client may go. `server` 0: not pinned. */
-export interface RouteRuntime {
-  readonly pools: readonly PoolRuntime[];
-  readonly server: ServerId | 0;
-}
+/** A whole TLS record that says why there is no handshake (RFC 8446 6). */
+const alert = (description: number) => Uint8Array.of(21, 3, 3, 0, 2, 2, description);
+const INTERNAL_ERROR = alert(80);
+const UNRECOGNIZED_NAME = alert(112);
 
 export class ServiceRuntime {
   readonly plan: ServicePlan;
   readonly view: ServiceView;
+  readonly #noServer: Uint8Array | null = null;
+  readonly #notAllowed: Uint8Array | null = null;
   /** Keeps its sources apart from those of other services. */
   readonly salt: number;
-  readonly #routes: readonly { plan: RoutePlan; runtime: RouteRuntime }[];
+  readonly #router: Router;
   readonly #addresses = new Map<ServerId, Uint8Array>();
   readonly #header = new Uint8Array(Math.max(MAX_PROXY_V1, MAX_WRITTEN_V2));
   readonly #dialled = new Uint8Array(16);
@@ -32,30 +34,19 @@ export class ServiceRuntime {
     this.plan = plan;
     this.view = view;
     this.salt = saltOf(plan.name);
-    this.#routes = plan.routes
-      .flatMap(oneForEachNetwork)
-      .sort(mostSpecificFirst)
-      .map((route) => ({
-        plan: route,
-        runtime: { pools: route.pools.map((id) => pools.get(id)!), server: route.server ?? (0 as const) },
-      }));
-    for (const { runtime } of this.#routes) {
-      for (const pool of runtime.pools) {
-        for (const { id, address, port } of pool.plan.servers) {
-          this.#addresses.set(id, socketAddress(address, plan.serverPort || port));
-        }
+    if (plan.protocol === "rdp") this.#noServer = this.#notAllowed = NO_SERVER_REFUSAL;
+    if (plan.protocol === "tls") [this.#noServer, this.#notAllowed] = [INTERNAL_ERROR, UNRECOGNIZED_NAME];
+    this.#router = new Router(plan.routes, pools);
+    for (const id of new Set(plan.routes.flatMap((route) => route.pools))) {
+      for (const server of pools.get(id)!.plan.servers) {
+        this.#addresses.set(server.id, socketAddress(server.address, plan.serverPort || server.port));
       }
     }
   }
 
   /** The most specific route that fits, or null. Allocates nothing. */
   routeOf(client: Client): RouteRuntime | null {
-    for (const { plan, runtime } of this.#routes) {
-      if (plan.collection !== undefined && plan.collection !== client.collection) continue;
-      if (plan.source !== undefined && !isIn(plan.source, client.source)) continue;
-      return runtime;
-    }
-    return null;
+    return this.#router.route(client);
   }
 
   /** Is the peer one whose PROXY header is believed? */
@@ -83,14 +74,14 @@ export class ServiceRuntime {
 
   /** What a client is told who gets no server; null: nothing, the connection just ends. */
   refusalAnswer(end: number): Uint8Array | null {
-    if (this.plan.protocol !== "rdp") return null;
     switch (end) {
       case EndCode["no-server"]:
       case EndCode["connect-failed"]:
       case EndCode["queue-full"]:
       case EndCode["queue-timeout"]:
+        return this.#noServer;
       case EndCode["not-allowed"]:
-        return NO_SERVER_REFUSAL;
+        return this.#notAllowed;
       default:
         return null;
     }
@@ -100,19 +91,4 @@ export class ServiceRuntime {
 function isIn(networks: readonly Cidr[], address: Uint8Array): boolean {
   for (const network of networks) if (inCidr(network, address)) return true;
   return false;
-}
-
-/** A route is as specific as the network that the client is in, not as the longest that it names. */
-function oneForEachNetwork(route: RoutePlan): RoutePlan[] {
-  return route.source?.map((network) => ({ ...route, source: [network] })) ?? [route];
-}
-
-/** A collection is more specific than an address block, a longer prefix than a shorter one, anything than nothing. */
-function mostSpecificFirst(a: RoutePlan, b: RoutePlan): number {
-  return specificity(b) - specificity(a);
-}
-
-function specificity(route: RoutePlan): number {
-  const network = route.source?.[0];
-  return (route.collection === undefined ? 0 : 1000) + (network === undefined ? 0 : network.bits + 1);
 }

@@ -6,6 +6,7 @@
  * pool with a usable server picks one, a primary before a backup; then, where every check fails, the last known good.
  */
 import type { ResponseHead } from "../protocols/http1/response.ts";
+import { TOO_LONG } from "../protocols/http1/write.ts";
 import type { PickRequest } from "./algorithms/algorithm.ts";
 import type { Candidate, TriedSet } from "./candidate.ts";
 import { type Client, newClient } from "./client.ts";
@@ -111,23 +112,33 @@ export function hide(client: Client, { pool }: Decision): void {
 }
 
 /**
- * HTTP: the head of the server's answer to `client.request` has come: learns by what the client will come back, and writes
- * the field lines that it needs for that at `out[at]`, at most `decision.pool.fieldBytes`. Before `head` is written to the
- * client, as fields of it may be dropped. @returns the position behind the lines.
+ * HTTP: the head of the server's answer to `client.request` has come: learns by what the client will come back. Just before
+ * `head` is written to the client, as fields of it may be dropped, and `writeFields` behind it.
  */
-export function answered(
+export function learn(
   client: Client,
   { server, pool, keep }: Decision,
   bytes: Uint8Array,
   head: ResponseHead,
+  nowSec: number,
+): void {
+  if (server !== null && pool !== null && !keep) pool.learn(client, server, bytes, head, nowSec);
+}
+
+/**
+ * HTTP: writes the field lines by which the client will be recognised at `out[at]`, behind the answer's head.
+ * @returns the position behind them, or TOO_LONG where there is no room for `decision.pool.fieldBytes`.
+ */
+export function writeFields(
+  client: Client,
+  { server, pool, keep }: Decision,
   secure: boolean,
   nowSec: number,
   out: Uint8Array,
   at: number,
 ): number {
-  if (server === null || pool === null || keep) return at;
-  pool.learn(client, server, bytes, head, nowSec);
-  return pool.fieldBytes === 0 ? at : pool.writeFields(client, server, secure, nowSec, out, at);
+  if (server === null || pool === null || keep || pool.fieldBytes === 0) return at;
+  return out.length - at < pool.fieldBytes ? TOO_LONG : pool.writeFields(client, server, secure, nowSec, out, at);
 }
 
 function forgetLost(client: Client, pool: PoolRuntime, lost: Candidate, nowSec: number): void {

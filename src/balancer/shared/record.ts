@@ -5,8 +5,8 @@
 import type { RingReader, RingWriter } from "./ring.ts";
 import type { ServerId } from "./server-id.ts";
 
-/** What happened. */
-export const RecordKind = { OPENED: 1, ENDED: 2 } as const;
+/** What happened: to a connection, or (request-record.ts) to an HTTP request that is over. */
+export const RecordKind = { OPENED: 1, ENDED: 2, REQUEST: 3 } as const;
 
 /** Most bytes of a user name that a record carries. */
 export const MAX_USER_BYTES = 64;
@@ -141,10 +141,21 @@ export function writeRecord(record: ConnectionRecord, ring: RingWriter): boolean
   return true;
 }
 
-/** Control: takes the oldest record out of a ring into `record`. @returns false when there is none. */
+/** Control: the kind of the record at `at`, which `ring.next` gave. */
+export function kindAt(ring: RingReader, at: number): number {
+  return ring.words[at / 4 + KIND]!;
+}
+
+/** Control: takes the oldest record, a connection's, out of a ring into `record`. @returns false when there is none. */
 export function readRecord(record: ConnectionRecord, ring: RingReader): boolean {
   const at = ring.next();
   if (at < 0) return false;
+  readRecordAt(record, ring, at);
+  return true;
+}
+
+/** Control: takes the record at `at`, which `ring.next` gave and which is a connection's, into `record`. */
+export function readRecordAt(record: ConnectionRecord, ring: RingReader, at: number): void {
   const words = ring.words;
   const word = at / 4;
   record.kind = words[word + KIND]!;
@@ -173,7 +184,6 @@ export function readRecord(record: ConnectionRecord, ring: RingReader): boolean 
   copy(ring.bytes, at + SOURCE * 4, record.source, 0, 16);
   copy(ring.bytes, at + USER_BYTES, record.user, 0, record.userLength);
   ring.done();
-  return true;
 }
 
 /** A loop, because a subarray for `set` would be an object for each record. */

@@ -1,7 +1,7 @@
 /** A service in the scoreboard: its open connections and counters. */
 import { MAX_SERVICES, SERVICE_COLUMN_WORDS, SERVICE_COUNTERS } from "./layout.ts";
 import { type ColumnCount, sumCounters } from "./sums.ts";
-import { ENDS, RECOGNISED_BY, REFUSALS } from "./words.ts";
+import { ENDS, HANDSHAKES, HISTOGRAM_SECONDS, RECOGNISED_BY, REFUSALS } from "./words.ts";
 
 // Words of a service in a worker's column.
 export const SERVICE_OPEN = 0;
@@ -17,11 +17,26 @@ export const ServiceCounter = {
   REFUSED: 16,
   /** + position in ENDS. Not right behind the refusals: one more of them must not move what two processes share. */
   ENDED: 64,
+  /** HTTP: + position in RESPONSE_CLASSES */
+  RESPONSES: 104,
+  /** HTTP: requests that are over, how long they took in all, and + bucket. Without those that became tunnels. */
+  REQUEST_COUNT: 110,
+  REQUEST_SECONDS: 111,
+  REQUEST_BUCKET: 112,
+  /** HTTP: requests that went to a server over a new connection, or over one that was open already. */
+  DIALLED: 125,
+  REUSED: 126,
+  /** TLS with clients: + position in HANDSHAKES */
+  HANDSHAKES: 128,
 } as const;
+if (ServiceCounter.ENDED + ENDS.length > ServiceCounter.RESPONSES)
+  throw new Error("ServiceCounter.RESPONSES is too low");
+if (ServiceCounter.REQUEST_BUCKET + HISTOGRAM_SECONDS.length + 1 > ServiceCounter.DIALLED)
+  throw new Error("ServiceCounter.DIALLED is too low");
 if (ServiceCounter.REFUSED + REFUSALS.length > ServiceCounter.ENDED) throw new Error("ServiceCounter.ENDED is too low");
 if (ServiceCounter.RECOGNISED + RECOGNISED_BY.length > ServiceCounter.REFUSED)
   throw new Error("ServiceCounter.REFUSED is too low");
-if (ServiceCounter.ENDED + ENDS.length > SERVICE_COUNTERS) throw new Error("SERVICE_COUNTERS is too small");
+if (ServiceCounter.HANDSHAKES + HANDSHAKES.length > SERVICE_COUNTERS) throw new Error("SERVICE_COUNTERS is too small");
 
 /** One service's words. */
 export class ServiceView {
@@ -68,6 +83,19 @@ export class ServiceView {
     this.#counters[this.#mineCounters + counter]! += by;
   }
 
+  /** Worker: an HTTP request is over, answered with `status` (0: with nothing) after so many seconds. */
+  answered(status: number, seconds: number): void {
+    const at = this.#mineCounters;
+    this.#counters[at + ServiceCounter.RESPONSES + classOf(status)]! += 1;
+    // How long a tunnel was open says nothing of how fast anybody answers.
+    if (status === SWITCHING_PROTOCOLS) return;
+    this.#counters[at + ServiceCounter.REQUEST_COUNT]! += 1;
+    this.#counters[at + ServiceCounter.REQUEST_SECONDS]! += seconds;
+    let bucket = 0;
+    while (bucket < HISTOGRAM_SECONDS.length && seconds > HISTOGRAM_SECONDS[bucket]!) bucket++;
+    this.#counters[at + ServiceCounter.REQUEST_BUCKET + bucket]! += 1;
+  }
+
   /** A counter of ServiceCounter over all workers. Any. */
   total(counter: number): number {
     return sumCounters(
@@ -77,4 +105,11 @@ export class ServiceView {
       this.#board,
     );
   }
+}
+
+const SWITCHING_PROTOCOLS = 101;
+
+/** Position in RESPONSE_CLASSES. */
+function classOf(status: number): number {
+  return status >= 100 && status < 600 ? Math.floor(status / 100) : 0;
 }

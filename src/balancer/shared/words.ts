@@ -127,3 +127,11 @@ export const Reason = {
 
 /** Upper bounds of the time histograms, seconds; one more bucket is open. */
 export const HISTOGRAM_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 10] as const;
+
+/** What HTTP requests were answered with, by the first digit of the status; `none`: the client left, or was cut off. */
+export const RESPONSE_CLASSES = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
+
+/** How TLS handshakes with clients went. */
+export const HANDSHAKES = ["full", "resumed", "failed"] as const;
+export type Handshake = (typeof HANDSHAKES)[number];
+export const HandshakeCode = { FULL: 0, RESUMED: 1, FAILED: 2 } as const;

@@ -155,6 +155,8 @@ export class DataPlane implements WorkerContext {
   /** Goes over to a new plan. Listeners that stay keep their sockets; connections keep the plan they began with. */
   adopt(plan: Plan): void {
     this.journal.everyEnd = plan.accessLog;
+    this.journal.requests.everyRequest = plan.accessLog;
+    this.journal.requests.withAgent = plan.accessFormat === "combined";
     const pools = this.#preparePools(plan);
     const listeners = new Map<number, Listener>();
     this.#services = new Map();

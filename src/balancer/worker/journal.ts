@@ -6,6 +6,7 @@ import type { MemoryLayout } from "../shared/layout.ts";
 import { ConnectionIds, ConnectionRecord, RecordKind, writeRecord } from "../shared/record.ts";
 import { RingWriter } from "../shared/ring.ts";
 import type { ServerId } from "../shared/server-id.ts";
+import { HttpJournal } from "./http-journal.ts";
 
 /** A connection as it is written down. Times in milliseconds, -1 for what has not happened. */
 export interface Journaled {
@@ -36,10 +37,14 @@ export class Journal {
   /** The balancer's own port towards the server, which the server's log has; 0 where nobody asks. */
   #outboundPort = 0;
 
+  /** HTTP requests, in the same ring. */
+  readonly requests: HttpJournal;
+
   /** `startSec`: when the process began, unix seconds. */
   constructor(memory: ArrayBuffer, layout: MemoryLayout, column: number, startSec: number) {
     this.#ring = new RingWriter(memory, layout, column);
     this.#ids = new ConnectionIds(column, startSec, this.#ring);
+    this.requests = new HttpJournal(this.#ring, this.#ids.high);
   }
 
   /** The number of a new connection: the low half of its id. */

@@ -29,6 +29,14 @@ const RACES = 3;
 const NO_BYTES = new Uint8Array(0);
 const NO_POOLS: readonly PoolRuntime[] = [];
 
+/** What a decision's reason says of a token or cookie that was shown, as positions in REFUSALS. */
+const REFUSED_TOKENS: ReadonlyMap<number, number> = new Map([
+  [Reason.TOKEN_UNKNOWN_SERVER, RefusalCode["token-unknown-server"]],
+  [Reason.TOKEN_INVALID, RefusalCode["token-invalid"]],
+  [Reason.COOKIE_UNKNOWN_SERVER, RefusalCode["cookie-unknown-server"]],
+  [Reason.COOKIE_INVALID, RefusalCode["cookie-invalid"]],
+]);
+
 /** Whom a placement serves: a connection, or an exchange. */
 export interface PlacementOwner {
   readonly service: ServiceRuntime;
@@ -143,15 +151,10 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
     this.#wait();
   }
 
-  /** A token that leads nowhere is refused, its client is not. Somebody may be looking for an open relay. */
+  /** A token or cookie that leads nowhere is refused, its client is not. Somebody may be looking for an open relay. */
   #countRefusedToken(): void {
-    const { reason } = this.decision;
-    const { view } = this.#owner.service;
-    if (reason === Reason.TOKEN_UNKNOWN_SERVER) {
-      view.count(ServiceCounter.REFUSED + RefusalCode["token-unknown-server"], 1);
-    } else if (reason === Reason.TOKEN_INVALID) {
-      view.count(ServiceCounter.REFUSED + RefusalCode["token-invalid"], 1);
-    }
+    const refusal = REFUSED_TOKENS.get(this.decision.reason);
+    if (refusal !== undefined) this.#owner.service.view.count(ServiceCounter.REFUSED + refusal, 1);
   }
 
   /** There is room, but others have waited longer for it. */

@@ -11,6 +11,7 @@ export const ALGORITHMS = [
   "least-time",
   "random",
   "source-hash",
+  "uri-hash",
   "hash",
   "first",
 ] as const;
@@ -42,9 +43,7 @@ export type AlgorithmName = (typeof ALGORITHMS)[number];
 export type RecognisedByName = (typeof RECOGNISED_BY)[number];
 
 /** Choices and keys that Holdfast plans and this version does not have, so that the message can say so. */
-export const NOT_YET: ReadonlySet<string> = new Set([
-  ...["nat", "udp", "broker", "gateway", "cluster", "uri-hash", "ports"],
-]);
+export const NOT_YET: ReadonlySet<string> = new Set([...["nat", "udp", "broker", "gateway", "cluster", "ports"]]);
 
 /** Words of other balancers and the key that means the same here. Used for suggestions only. */
 export const SYNONYMS: ReadonlyMap<string, string> = new Map([

@@ -11,6 +11,7 @@ import { WEIGHT_UNIT } from "../../src/balancer/shared/server-view.ts";
 import { StickyTable } from "../../src/balancer/shared/sticky.ts";
 import { ServerState } from "../../src/balancer/shared/words.ts";
 import { parseAddress } from "../../src/protocols/address.ts";
+import { RequestHead, readRequestHead } from "../../src/protocols/http1/request.ts";
 
 export const NOW = 1_800_000_000;
 
@@ -177,6 +178,17 @@ export function clientFrom(source: string, user = "", more: Partial<Client> = {}
     userMayBeCut: bytes.length === 9,
     ...more,
   };
+}
+
+/** A client with the head of an HTTP request: its lines, the first of them `GET / HTTP/1.1` if none is given. */
+export function asks(lines: readonly string[], source = "10.0.0.1"): Client {
+  const [first = "GET / HTTP/1.1", ...fields] = lines;
+  const hosted = fields.some((field) => /^host:/i.test(field)) ? fields : ["Host: web.test", ...fields];
+  const bytes = Buffer.from([first, ...hosted, "", ""].join("\r\n"));
+  const head = new RequestHead();
+  const used = readRequestHead(bytes, 0, bytes.length, { head: 8192, target: 4096, fields: 64 }, head);
+  if (used !== bytes.length) throw new Error(`not a request: ${used}`);
+  return clientFrom(source, "", { request: { bytes, head } });
 }
 
 /** Client number `n`, each from its own address. */

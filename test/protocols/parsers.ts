@@ -4,6 +4,14 @@ import { AGENT_REASONS, MAX_AGENT_LINE, newAgentReport, readAgentText } from "..
 import { HTTP1_REASONS } from "../../src/protocols/http1/reasons.ts";
 import { type HeadLimits, RequestHead, readRequestHead } from "../../src/protocols/http1/request.ts";
 import { CHECKED, ResponseHead, readResponseHead } from "../../src/protocols/http1/response.ts";
+import {
+  COOKIE_REASONS,
+  newStickyCookie,
+  openStickyCookie,
+  STICKY_COOKIE_CHARACTERS,
+  type StickyCookie,
+  writeStickyCookie,
+} from "../../src/protocols/http1/sticky-cookie.ts";
 import { MAX_PROXY_HEADER, newProxyHeader, PROXY_REASONS, readProxyHeader } from "../../src/protocols/proxy.ts";
 import {
   buildConnectionConfirm,
@@ -60,6 +68,15 @@ const ROUTE = {
   userLow: 0,
 };
 
+/** A sticky cookie's value, signed with `key`. */
+function sealedCookie(key: TokenKey, change: Partial<StickyCookie> = {}): Uint8Array {
+  const value = new Uint8Array(STICKY_COOKIE_CHARACTERS);
+  const cookie = { issuedSec: NOW_SEC, seenSec: NOW_SEC, serverHigh: 0xdeadbeef, serverLow: 1, idHigh: 7, idLow: 8 };
+  writeStickyCookie(key, { ...cookie, ...change }, value, 0);
+  return value;
+}
+
+const stickyCookie = newStickyCookie();
 const request = newConnectionRequest();
 const blob = newPreconnectionBlob();
 const confirm = newConnectionConfirm();
@@ -191,6 +208,25 @@ export const parsers: readonly ParserUnderTest[] = [
       "expired this second": text(sealToken(TOKEN_KEY, { ...ROUTE, expiresSec: NOW_SEC })),
       "one character short": text(sealToken(TOKEN_KEY, ROUTE).slice(1)),
       padded: text(`${sealToken(TOKEN_KEY, ROUTE).slice(0, 55)}=`),
+    },
+  },
+  {
+    name: "openStickyCookie",
+    bound: STICKY_COOKIE_CHARACTERS,
+    stream: false,
+    reasons: COOKIE_REASONS,
+    read: (bytes, from, to) => openStickyCookie([TOKEN_KEY], bytes, from, to, stickyCookie),
+    found: () => stickyCookie,
+    good: {
+      "a cookie": sealedCookie(TOKEN_KEY),
+      "the first of all ids": sealedCookie(TOKEN_KEY, { idHigh: 0, idLow: 0 }),
+    },
+    bad: {
+      "signed with another key": sealedCookie(OTHER_KEY),
+      "signed with a key that is not there": sealedCookie({ ...TOKEN_KEY, id: 9 }),
+      "a routing token": text(sealToken(TOKEN_KEY, ROUTE)),
+      "one character short": sealedCookie(TOKEN_KEY).slice(1),
+      padded: text(`${Buffer.from(sealedCookie(TOKEN_KEY)).toString().slice(0, 55)}=`),
     },
   },
   {

@@ -18,7 +18,7 @@ export const hash = algorithm({
         const byUser = client.userLength > 0 && !client.userMayBeCut;
         const key = byUser ? client.user : source.of(client);
         const length = byUser ? client.userLength : ADDRESS_BYTES;
-        return table.find(key, length, request, tried, nowSec);
+        return table.find(key, 0, length, request, tried, nowSec);
       },
     };
   },

@@ -9,6 +9,7 @@ import { leastTime } from "./least-time.ts";
 import { random } from "./random.ts";
 import { roundRobin } from "./round-robin.ts";
 import { sourceHash } from "./source-hash.ts";
+import { uriHash } from "./uri-hash.ts";
 
 export const ALGORITHMS: readonly Algorithm[] = [
   roundRobin,
@@ -17,6 +18,7 @@ export const ALGORITHMS: readonly Algorithm[] = [
   leastTime,
   random,
   sourceHash,
+  uriHash,
   hash,
   first,
 ];

@@ -32,12 +32,19 @@ export class MaglevTable {
   }
 
   /**
-   * The server of the key `key[0, length)`. A key whose server is not usable tries further places, in an order of its
+   * The server of the key `bytes[from, to)`. A key whose server is not usable tries further places, in an order of its
    * own: only the clients of that server move, over all others by weight, and they come back with it.
    */
-  find(key: Uint8Array, length: number, request: PickRequest, tried: TriedSet, nowSec: number): Candidate | null {
-    const hash = hashBytes(key, 0, length, KEY_SEED);
-    const step = hashBytes(key, 0, length, ORDER_SEED);
+  find(
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    request: PickRequest,
+    tried: TriedSet,
+    nowSec: number,
+  ): Candidate | null {
+    const hash = hashBytes(bytes, from, to, KEY_SEED);
+    const step = hashBytes(bytes, from, to, ORDER_SEED);
     const stride = ((step >>> 0) % (TABLE_SIZE - 1)) + 1;
     let place = (hash >>> 0) % TABLE_SIZE;
     for (let probe = 0; probe < MAX_PROBES; probe++) {

@@ -11,7 +11,7 @@ export const sourceHash = algorithm({
     const source = new MaskedSource(mask);
     return {
       pick(request, tried, nowSec) {
-        return table.find(source.of(request.client), ADDRESS_BYTES, request, tried, nowSec);
+        return table.find(source.of(request.client), 0, ADDRESS_BYTES, request, tried, nowSec);
       },
     };
   },

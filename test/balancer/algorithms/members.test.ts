@@ -5,7 +5,7 @@ import { type Candidate, NONE_TRIED } from "../../../src/balancer/candidate.ts";
 import type { Client } from "../../../src/balancer/client.ts";
 import type { PoolRuntime } from "../../../src/balancer/pool-runtime.ts";
 import { ServerState } from "../../../src/balancer/shared/words.ts";
-import { clientFrom, NOW, nthClient, occupy, Rig, serverOf } from "../rig.ts";
+import { asks, clientFrom, NOW, nthClient, occupy, Rig, serverOf } from "../rig.ts";
 
 function pick(pool: PoolRuntime, client: Client = nthClient(1)): Candidate {
   return pool.tiers[0]!.picker.pick({ client, lastKnown: false }, NONE_TRIED, NOW)!;
@@ -164,7 +164,7 @@ describe("first", () => {
   });
 });
 
-describe.each(["source-hash", "hash"])("%s", (algorithm) => {
+describe.each(["source-hash", "uri-hash", "hash"])("%s", (algorithm) => {
   const CLIENTS = 10_000;
   const ten = Object.fromEntries(Array.from({ length: 10 }, (_, n) => [`s${n}`, {}]));
 
@@ -243,4 +243,13 @@ test("hash goes by the user from wherever they come, and by the address where th
   expect(pick(pool, clientFrom("10.0.0.1", "administr"))).toBe(pick(pool, clientFrom("10.0.0.1")));
   const places = new Set(Array.from({ length: 50 }, (_, n) => pick(pool, clientFrom("10.0.0.1", `user${n}`))));
   expect(places.size).toBeGreaterThan(20);
+});
+
+test("uri-hash goes by the path without the query, whoever asks, and by the address where there is no path", () => {
+  const servers = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`s${n}`, {}]));
+  const pool = new Rig().pool({ algorithm: "uri-hash", servers });
+  const get = (target: string, from = "10.0.0.1") => pick(pool, asks([`GET ${target} HTTP/1.1`], from));
+  expect(get("/a/b?c=1")).toBe(get("/a/b?c=2", "192.0.2.9"));
+  expect(new Set(Array.from({ length: 50 }, (_, n) => get(`/${n}`))).size).toBeGreaterThan(20);
+  expect(pick(pool, asks(["OPTIONS * HTTP/1.1"]))).toBe(pick(pool, clientFrom("10.0.0.1")));
 });

@@ -1,20 +1,38 @@
 /** Warnings about a file without mistakes: what will run, and hardly be what was meant. */
+import { adviseTls } from "./advice-tls.ts";
+import type { Protocol, RecognisedByName } from "./choices.ts";
 import { type Finding, quote } from "./problem.ts";
 import { formatDuration, formatHostPort } from "./quantities.ts";
 import type { Config, Pool, Service } from "./schema.ts";
 
+/** Which services can recognise a client in a way; every one by its source. `host` is the name in the handshake of TLS too. */
+const READ_BY: Readonly<Partial<Record<RecognisedByName, readonly Protocol[]>>> = {
+  token: ["rdp"],
+  user: ["rdp"],
+  cookie: ["http"],
+  header: ["http"],
+  query: ["http"],
+  host: ["http", "tls"],
+};
+
+function canRead({ protocol, tls }: Service, way: RecognisedByName): boolean {
+  return (READ_BY[way]?.includes(protocol) ?? true) || (way === "host" && tls !== undefined);
+}
+
 /** Warnings, in no order. */
-export function advise(config: Config, _nowMs: number): Finding[] {
+export function advise(config: Config, nowMs: number): Finding[] {
   const usedBy = servicesOfPools(config);
-  return Object.values(config.pools).flatMap((pool) => {
+  const ofPools = Object.values(config.pools).flatMap((pool) => {
     const services = usedBy.get(pool.name) ?? [];
     return [
       ...adviseUse(pool, services),
       ...advisePersistence(pool, services),
+      ...adviseCookie(pool, services),
       ...adviseChecks(pool),
       ...adviseServers(pool, services),
     ];
   });
+  return [...ofPools, ...Object.values(config.services).flatMap(adviseForwarding), ...adviseTls(config, nowMs)];
 }
 
 function servicesOfPools({ services }: Config): Map<string, Service[]> {
@@ -53,10 +71,17 @@ function advisePersistence({ name, persistence }: Pool, services: readonly Servi
     return [{ code: "config/no-persistence", path, at: "key", message, hint }];
   }
   const findings: Finding[] = [];
-  const unread = services.length > 0 && rdp === undefined ? persistence.by.filter((by) => by !== "source") : [];
+  const { by } = persistence;
+  const unread = services.length === 0 ? [] : by.filter((way) => !services.some((service) => canRead(service, way)));
+  const blind = services.find((service) => !by.some((way) => canRead(service, way)));
+  const at = { code: "config/never-recognised", path: [...path, "persistence", "by"], at: "value" } as const;
   if (unread.length > 0) {
-    const message = `no service of pool ${quote(name)} is \`rdp\`, so nobody is recognised by ${unread.map(quote).join(" or ")}`;
-    findings.push({ code: "config/never-recognised", path: [...path, "persistence", "by"], at: "value", message });
+    const readers = [...new Set(unread.flatMap((way) => READ_BY[way] ?? []))].map(quote).join(" or ");
+    const message = `no service of pool ${quote(name)} is ${readers}, so nobody is recognised by ${unread.map(quote).join(" or ")}`;
+    findings.push({ ...at, message });
+  } else if (blind !== undefined) {
+    const message = `clients of ${quote(blind.name)}, which is ${quote(blind.protocol)}, are not recognised by ${by.map(quote).join(" or ")}`;
+    findings.push({ ...at, message, hint: "Add `source`, or give it a pool of its own." });
   }
   if (persistence.lifetime < persistence.idle) {
     const { lifetime, idle } = persistence;
@@ -66,8 +91,27 @@ function advisePersistence({ name, persistence }: Pool, services: readonly Servi
   return findings;
 }
 
-function adviseChecks({ name, health, agent }: Pool): Finding[] {
+/** Browsers take a cookie that goes along with requests from other sites over TLS only. */
+function adviseCookie({ name, persistence }: Pool, services: readonly Service[]): Finding[] {
+  if (!persistence?.by.includes("cookie") || persistence.sameSite !== "none") return [];
+  const plain = services.find(({ protocol, tls }) => protocol === "http" && tls === undefined);
+  if (plain === undefined) return [];
+  const message = `service ${quote(plain.name)} has no \`tls\`, so browsers refuse its cookie`;
+  return [{ code: "config/insecure-cookie", path: ["pools", name, "persistence", "same-site"], at: "value", message }];
+}
+
+function adviseForwarding({ name, protocol, forwarded }: Service): Finding[] {
+  if (protocol !== "http" || forwarded.mode !== "off") return [];
+  const message = "what clients say about their own address goes on to the servers";
+  return [{ code: "config/believed-addresses", path: ["services", name, "forwarded"], at: "value", message }];
+}
+
+function adviseChecks({ name, health, agent, tls }: Pool): Finding[] {
   const findings: Finding[] = [];
+  if (tls !== undefined && health?.check === "http" && health.port === undefined) {
+    const message = `the servers of pool ${quote(name)} speak TLS, and this check does not`;
+    findings.push({ code: "config/plain-check", path: ["pools", name, "health", "check"], at: "value", message });
+  }
   for (const [key, check] of [["health", health] as const, ["agent", agent] as const]) {
     if (check === undefined || check.timeout < check.every) continue;
     const message = `\`timeout\` (${formatDuration(check.timeout)}) is not shorter than \`every\` (${formatDuration(check.every)})`;

@@ -27,8 +27,8 @@ export const redirect = section("a redirect", {
   ),
   port: wholeNumber(1, 65_535).optional().describe("With `https` or `http`: to this port. Default: 443 or 80."),
   status: z
-    .union([z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)])
-    .meta({ title: "the status of a redirect", code: "config/bad-status", expected: "301, 302, 303, 307 or 308" })
+    .literal([301, 302, 303, 307, 308])
+    .meta({ title: "the status of a redirect" })
     .prefault(308)
     .describe("`308` and `301` are for good, `307` and `302` for now. `308` and `307` keep the method of the request."),
 });

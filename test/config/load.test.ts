@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { loadConfig } from "../../src/config/load.ts";
+import { MAX_SERVERS } from "../../src/config/pool-rules.ts";
 import { countProblems, printProblems } from "../../src/config/print.ts";
-import { MAX_SERVERS } from "../../src/config/references.ts";
 import { ERRORS } from "../../src/errors.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "holdfast-config-"));

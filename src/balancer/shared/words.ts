@@ -83,6 +83,7 @@ export const REFUSALS = [
   "cookie-invalid",
   "bad-client-hello",
   "tls-failed",
+  "bad-request",
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];
 export const RefusalCode = Object.fromEntries(REFUSALS.map((reason, code) => [reason, code])) as Record<

@@ -1,6 +1,7 @@
 /** What a connection and a listener need of their worker; DataPlane is it. */
 import type { Poller } from "../../os/poller.ts";
 import type { TokenKey } from "../../protocols/rdp/token.ts";
+import type { Candidate } from "../candidate.ts";
 import type { Client } from "../client.ts";
 import type { PoolRuntime } from "../pool-runtime.ts";
 import type { Ledger } from "../shared/ledger.ts";
@@ -9,6 +10,9 @@ import type { Journal } from "./journal.ts";
 import type { PoolQueue } from "./queue.ts";
 import type { ServiceRuntime } from "./service.ts";
 import type { Timers } from "./timers.ts";
+import type { TlsTargets } from "./tls/client-context.ts";
+import type { TlsFailure } from "./tls/failures.ts";
+import type { SiteStore } from "./tls/sites.ts";
 import type { RelayTools } from "./way.ts";
 
 /** Goes on in the next turn of the loop. */
@@ -36,6 +40,11 @@ export interface WorkerContext {
   readonly nowMs: number;
   readonly unixMs: number;
   readonly nowSec: number;
+  /** Certificates for clients, and TLS with servers, of the plans in use. */
+  readonly sites: SiteStore;
+  readonly targets: TlsTargets;
+  /** TLS with a server has failed: control logs why, now and then. */
+  serverTlsFailed(server: Candidate, failure: TlsFailure): void;
   /** A client's connection is over. */
   ended(connection: { readonly number: number }): void;
   /**
@@ -53,6 +62,8 @@ export interface WorkerContext {
   roomMayBe(pool: PoolRuntime): void;
   /** Counts a connection against its source. @returns a slot of the source table, or why not. */
   admitSource(service: ServiceRuntime, client: Client): number;
+  /** Counts an HTTP request against its source, within the limits of its service for requests. @returns as admitSource. */
+  admitRequest(service: ServiceRuntime, client: Client): number;
   /** The refusal that a slot below zero means. */
   sourceRefusal(slot: number): number;
 }

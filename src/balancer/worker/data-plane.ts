@@ -28,6 +28,8 @@ import { Listener } from "./listener.ts";
 import { PoolQueue } from "./queue.ts";
 import { ServiceRuntime } from "./service.ts";
 import { Timers } from "./timers.ts";
+import { TlsTargets } from "./tls/client-context.ts";
+import { SiteStore } from "./tls/sites.ts";
 import { RelayTools } from "./way.ts";
 
 /** The longest sleep: heart and deadlines want to be looked at. */
@@ -35,8 +37,9 @@ const TURN_MS = 100;
 const MAIL_EVERY_MS = 1000;
 /** Of a queue, when one place may be free. They may wait for different servers; the others are asked within TURN_MS. */
 const FIRST_ASKED = 32;
-/** Kind of a fingerprint in the source table. */
+/** Kinds of fingerprints in the source table: what a source has open, and what it has asked for. */
 const SOURCE_KIND = 0x53;
+const REQUESTS_KIND = 0x52;
 
 /** What control gives a worker at its start. */
 export interface WorkerBirth {
@@ -55,6 +58,8 @@ export interface WorkerBirth {
 export class DataPlane implements WorkerContext {
   readonly poller = new Poller();
   readonly tools = new RelayTools();
+  readonly sites = new SiteStore();
+  readonly targets = new TlsTargets();
   readonly timers: Timers;
   readonly board: Scoreboard;
   readonly sticky: StickyTable;
@@ -157,6 +162,8 @@ export class DataPlane implements WorkerContext {
     this.journal.everyEnd = plan.accessLog;
     this.journal.requests.everyRequest = plan.accessLog;
     this.journal.requests.withAgent = plan.accessFormat === "combined";
+    this.sites.adopt(plan);
+    this.targets.adopt(plan);
     const pools = this.#preparePools(plan);
     const listeners = new Map<number, Listener>();
     this.#services = new Map();
@@ -311,16 +318,19 @@ export class DataPlane implements WorkerContext {
   // Sources
 
   admitSource(service: ServiceRuntime, client: Client): number {
-    const { limits } = service.plan;
+    const { connectionsPerSource, newPerSource, newPerSourceMs } = service.plan.limits;
+    return this.#admit(SOURCE_KIND, service, client, connectionsPerSource, newPerSource, newPerSourceMs);
+  }
+
+  admitRequest(service: ServiceRuntime, client: Client): number {
+    const { concurrentPerSource, requestsPerSource, requestsPerSourceMs } = service.plan.http!.limits;
+    return this.#admit(REQUESTS_KIND, service, client, concurrentPerSource, requestsPerSource, requestsPerSourceMs);
+  }
+
+  #admit(kind: number, service: ServiceRuntime, client: Client, most: number, maxNew: number, perMs: number): number {
     const source = this.#maskedSource.of(client);
-    this.#fingerprinter.of(service.salt, SOURCE_KIND, source, 0, source.length, this.#sourceKey);
-    return this.sources.admit(
-      this.#sourceKey,
-      limits.connectionsPerSource,
-      limits.newPerSource,
-      limits.newPerSourceMs,
-      this.unixMs,
-    );
+    this.#fingerprinter.of(service.salt, kind, source, 0, source.length, this.#sourceKey);
+    return this.sources.admit(this.#sourceKey, most, maxNew, perMs, this.unixMs);
   }
 
   sourceRefusal(slot: number): number {

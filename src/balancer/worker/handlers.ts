@@ -3,9 +3,13 @@ import type { ServicePlan } from "../plan.ts";
 import type { ProtocolHandler } from "./arrival.ts";
 import { relayed, relayedRdp } from "./connection.ts";
 
-export const HANDLERS: Readonly<Record<ServicePlan["protocol"], ProtocolHandler>> = {
+/** What a service speaks; `h2` where the client of an HTTP service has agreed on HTTP/2. */
+export type HandledProtocol = ServicePlan["protocol"] | "h2";
+
+export const HANDLERS: Readonly<Record<HandledProtocol, ProtocolHandler>> = {
   tcp: relayed,
   tls: relayed,
   rdp: relayedRdp,
   http: relayed,
+  h2: relayed,
 };

@@ -47,6 +47,11 @@ export class Journal {
     this.requests = new HttpJournal(this.#ring, this.#ids.high);
   }
 
+  /** The high half of this worker's connection ids. */
+  get idHigh(): number {
+    return this.#ids.high;
+  }
+
   /** The number of a new connection: the low half of its id. */
   nextConnection(): number {
     return this.#ids.next();

@@ -1,0 +1,163 @@
+/**
+ * Idle connections to servers, kept for the next request: those of one worker, bounded for each server, the newest first.
+ *
+ * Each is watched: a server that closes one, or says something nobody asked for, loses it at once (RFC 9112 9.3, 9.6). All
+ * of a server's go when it is down or no longer in the plan.
+ */
+
+import { sys } from "../../../os/libc.ts";
+import { MSG_DONTWAIT } from "../../../os/socket.ts";
+import type { Candidate } from "../../candidate.ts";
+import type { PoolRuntime } from "../../decide.ts";
+import { type Channel, type ChannelOwner, NOTHING_YET } from "../channel.ts";
+import type { WorkerContext } from "../context.ts";
+import { Timed } from "../timers.ts";
+
+/** How often connections that nobody needs any more, and those of servers that are down, are looked for. */
+const SWEEP_MS = 1000;
+/** A connection that was in use so short a time ago is not one that its server gives up for being idle. */
+export const FRESH_MS = 500;
+const MSG_PEEK = 2;
+const ONE_BYTE = new Uint8Array(1);
+
+/** What a worker keeps. */
+export class ServerConnections extends Timed {
+  readonly #plane: WorkerContext;
+  readonly #servers = new Map<Candidate, IdleConnections>();
+  #swept = true;
+
+  constructor(plane: WorkerContext) {
+    super();
+    this.#plane = plane;
+  }
+
+  /** How many are kept, to all servers. */
+  get size(): number {
+    let size = 0;
+    for (const idle of this.#servers.values()) size += idle.size;
+    return size;
+  }
+
+  /**
+   * An idle connection to `server` on `port`, now the caller's, or null. `certain`: only one that can hardly be closed at
+   * this moment, for a request that may not be sent twice.
+   */
+  take(server: Candidate, port: number, certain: boolean): Channel | null {
+    const idle = this.#servers.get(server);
+    return idle === undefined ? null : idle.take(port, certain, this.#plane.nowMs);
+  }
+
+  /** Keeps a connection whose last answer was complete, or closes it where there is no place for it. */
+  keep(server: Candidate, pool: PoolRuntime, port: number, channel: Channel): void {
+    let idle = this.#servers.get(server);
+    if (idle === undefined) {
+      idle = new IdleConnections(server, pool);
+      this.#servers.set(server, idle);
+    }
+    if (!idle.keep(port, channel, this.#plane.nowMs)) channel.close(false);
+    else if (this.#swept) this.#sweepLater();
+  }
+
+  #sweepLater(): void {
+    this.#swept = false;
+    this.#plane.timers.set(this, this.#plane.nowMs + SWEEP_MS);
+  }
+
+  /** Closes what is kept to servers that the plan in use has no longer. */
+  retain(isCurrent: (pool: PoolRuntime) => boolean): void {
+    for (const [server, idle] of this.#servers) {
+      if (isCurrent(idle.pool)) continue;
+      idle.closeAll();
+      this.#servers.delete(server);
+    }
+  }
+
+  override onDeadline(nowMs: number): void {
+    this.#swept = true;
+    for (const [server, idle] of this.#servers) {
+      if (!server.view.takesKnown()) idle.closeAll();
+      else idle.closeOlderThan(nowMs - idle.pool.plan.keepAlive.idleMs);
+      if (idle.size === 0) this.#servers.delete(server);
+    }
+    if (this.#servers.size > 0) this.#sweepLater();
+  }
+}
+
+/** Those of one server, the newest last. */
+class IdleConnections implements ChannelOwner {
+  readonly pool: PoolRuntime;
+  readonly #server: Candidate;
+  readonly #channels: Channel[] = [];
+  /** Beside each channel: since when, and on which port of the server. */
+  readonly #sinceMs: number[] = [];
+  readonly #ports: number[] = [];
+
+  constructor(server: Candidate, pool: PoolRuntime) {
+    this.#server = server;
+    this.pool = pool;
+  }
+
+  get size(): number {
+    return this.#channels.length;
+  }
+
+  take(port: number, certain: boolean, nowMs: number): Channel | null {
+    for (let at = this.#channels.length - 1; at >= 0; at--) {
+      if (this.#ports[at] !== port) continue;
+      const channel = this.#channels[at]!;
+      if (certain && (nowMs - this.#sinceMs[at]! > FRESH_MS || !isSilent(channel))) return null;
+      this.#remove(at);
+      return channel;
+    }
+    return null;
+  }
+
+  keep(port: number, channel: Channel, nowMs: number): boolean {
+    if (this.#channels.length >= this.pool.plan.keepAlive.connections || !this.#server.view.takesKnown()) return false;
+    // What was read last may have filled the buffer exactly: then nobody knows yet whether there is more.
+    if (channel.endIsNear || (channel.readable && channel.read(ONE_BYTE, 1) !== NOTHING_YET)) return false;
+    channel.owner = this;
+    this.#channels.push(channel);
+    this.#sinceMs.push(nowMs);
+    this.#ports.push(port);
+    return true;
+  }
+
+  /** The server has ended it, or sends what nobody asked for. Over TLS it may be a session ticket, which is nothing to read. */
+  onChannel(channel: Channel): void {
+    if (!channel.readable || channel.read(ONE_BYTE, 1) === NOTHING_YET) return;
+    const at = this.#channels.indexOf(channel);
+    if (at >= 0) this.#remove(at);
+    channel.close(false);
+  }
+
+  /** The oldest stand first, because the newest are taken first. */
+  closeOlderThan(sinceMs: number): void {
+    let count = 0;
+    while (count < this.#channels.length && this.#sinceMs[count]! < sinceMs) this.#channels[count++]!.close(false);
+    this.#channels.splice(0, count);
+    this.#sinceMs.splice(0, count);
+    this.#ports.splice(0, count);
+  }
+
+  closeAll(): void {
+    this.closeOlderThan(Number.POSITIVE_INFINITY);
+  }
+
+  #remove(at: number): void {
+    if (at === this.#channels.length - 1) {
+      this.#channels.pop();
+      this.#sinceMs.pop();
+      this.#ports.pop();
+      return;
+    }
+    this.#channels.splice(at, 1);
+    this.#sinceMs.splice(at, 1);
+    this.#ports.splice(at, 1);
+  }
+}
+
+/** Does the kernel know of nothing that the server has sent, its end included? Asked of the socket itself, whatever is on top. */
+function isSilent(channel: Channel): boolean {
+  return channel.fd >= 0 && Number(sys.recv(channel.fd, ONE_BYTE, 1, MSG_PEEK | MSG_DONTWAIT)) < 0;
+}

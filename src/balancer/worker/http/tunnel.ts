@@ -1,0 +1,47 @@
+/** Behind an upgrade (101): bytes of another protocol, both ways, for as long as both sides like. */
+import { keepAlive } from "../../../os/socket.ts";
+import type { Channel } from "../channel.ts";
+import { Relay, type RelayOwner } from "../relay.ts";
+import type { Exchange } from "./exchange.ts";
+import type { HttpConnection } from "./http-connection.ts";
+
+export class Tunnel implements RelayOwner {
+  readonly relay: Relay;
+  readonly #connection: HttpConnection;
+  readonly #exchange: Exchange;
+  readonly #server: Channel;
+
+  constructor(connection: HttpConnection, exchange: Exchange, server: Channel) {
+    this.#connection = connection;
+    this.#exchange = exchange;
+    this.#server = server;
+    const { idle, halfClose } = connection.service.plan.timeouts;
+    const timeouts = { idle, halfClose, touch: exchange.placement.decision.pool!.touchMs };
+    this.relay = new Relay(connection.worker.plane, connection.visit.channel, server, this, timeouts, 0);
+  }
+
+  /** `fromClient` and `fromServer` were read already and go first. */
+  begin(fromClient: Uint8Array, fromServer: Uint8Array): void {
+    this.relay.toServer.holdFirst(fromClient);
+    this.relay.toClient.holdFirst(fromServer);
+    this.relay.begin();
+  }
+
+  cameIn(bytes: number): void {
+    this.#exchange.countIn(bytes);
+  }
+
+  cameOut(bytes: number): void {
+    this.#exchange.countOut(bytes);
+  }
+
+  stillThere(): void {
+    this.#exchange.touch();
+    if (this.#server.fd >= 0) keepAlive(this.#server.fd);
+  }
+
+  onRelayEnd(end: number, withReset: boolean): void {
+    this.#server.close(withReset);
+    this.#connection.finish(end, withReset);
+  }
+}

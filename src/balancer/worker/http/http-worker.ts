@@ -1,5 +1,5 @@
 /** What the HTTP connections of one worker share: buffers, exchanges that are not in use, idle connections to servers. */
-import { ResponseHead } from "../../../protocols/http1/response.ts";
+import { PROXIED, ResponseHead } from "../../../protocols/http1/response.ts";
 import type { RequestFacts, ResponseFacts } from "../../../protocols/http1/write.ts";
 import type { ProtocolHandler } from "../arrival.ts";
 import type { WorkerContext } from "../context.ts";

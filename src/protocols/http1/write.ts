@@ -2,119 +2,165 @@
  * Heads as the balancer writes them: what came, without what was only for us (RFC 9110 7.6.1), with what we add. Framing is
  * always written anew, from what was understood of it. Both writers leave the head open for more fields: `endHead` ends it.
  */
-import { ascii } from "../ascii.ts";
-import { type NamedField, NameSet } from "./fields.ts";
-import type { RequestHead } from "./request.ts";
+import { ascii, SPACE, writeDecimal } from "../ascii.ts";
+import { Field } from "./fields.ts";
+import { droppedForwarded, writeForwarded } from "./forwarded.ts";
+import { copyAll, copySpan, endLine, passFields } from "./pass-fields.ts";
+import { CHUNKED, Method, type RequestHead, TargetForm } from "./request-head.ts";
 import type { ResponseHead } from "./response.ts";
+import type { RequestFacts, RequestRules, ResponseFacts, ResponseRules } from "./rules.ts";
+
+export { fieldLines, type RequestFacts, RequestRules, type ResponseFacts, ResponseRules } from "./rules.ts";
 
 /** There is no room for it. Nothing of what was written means anything. */
 export const TOO_LONG = -1;
 
-/** What happens to each request of a service; made once for a plan. */
-export class RequestRules {
-  /** Fields of clients that are not passed on. */
-  readonly removed: NameSet;
-  /** Whole lines that are added. */
-  readonly lines: Uint8Array;
-  readonly forwarded: "replace" | "append" | "off";
-  /** `Forwarded` (RFC 7239) too. */
-  readonly standard: boolean;
+const SLASH = 0x2f;
+const ASTERISK = 0x2a;
 
-  constructor(options: {
-    readonly set: readonly NamedField[];
-    readonly remove: readonly string[];
-    readonly forwarded: { readonly mode: "replace" | "append" | "off"; readonly standard: boolean };
-  }) {
-    this.removed = new NameSet([...options.remove, ...options.set.map((field) => field.name)]);
-    this.lines = fieldLines(options.set);
-    this.forwarded = options.forwarded.mode;
-    this.standard = options.forwarded.standard;
-  }
-}
+const ONLY_FOR_US =
+  (1 << Field.DROPPED) |
+  (1 << Field.CONNECTION) |
+  (1 << Field.KEEP_ALIVE) |
+  (1 << Field.PROXY_CONNECTION) |
+  (1 << Field.CONTENT_LENGTH) |
+  (1 << Field.TRANSFER_ENCODING) |
+  (1 << Field.TE) |
+  (1 << Field.UPGRADE) |
+  (1 << Field.HTTP2_SETTINGS);
+const WRITTEN_ANEW = ONLY_FOR_US | (1 << Field.HOST) | (1 << Field.EXPECT);
 
-/** What the fields that we add say of one request. Reused. */
-export interface RequestFacts {
-  /** The client's address, 16 bytes. */
-  source: Uint8Array;
-  /** The peer may say for whom it speaks: with `append`, what it forwards is kept. */
-  trusted: boolean;
-  /** The client speaks TLS. */
-  secure: boolean;
-  /** The port that the client has dialled. */
-  port: number;
-  /** Our name for the request. */
-  requestId: Uint8Array;
-  /** 0: the request's own X-Request-Id is passed on, if it has one. */
-  requestIdLength: number;
-  /** Host for a request of HTTP/1.0 that names none. */
-  fallbackHost: Uint8Array;
-  /** The server is to end the connection behind its answer. */
-  close: boolean;
-}
+const HTTP11_HOST = ascii(" HTTP/1.1\r\nHost: ");
+const X_REQUEST_ID = ascii("X-Request-Id: ");
+const CONTENT_LENGTH = ascii("Content-Length: ");
+const TRANSFER_ENCODING = ascii("Transfer-Encoding: chunked\r\n");
+const EXPECT = ascii("Expect: 100-continue\r\n");
+const UPGRADE = ascii("Upgrade: ");
+const TE = ascii("TE: trailers\r\n");
+/** Options of Connection towards the server; all that apply are in one field. */
+const CLOSE = 1;
+const TE_TOO = 2;
+const UPGRADES = 4;
+const CONNECTION_LINES: readonly Uint8Array[] = Array.from({ length: 8 }, (_, bits) => {
+  const options = ["close", "TE", "Upgrade"].filter((_option, i) => (bits & (1 << i)) !== 0);
+  return ascii(options.length > 0 ? `Connection: ${options.join(", ")}\r\n` : "");
+});
 
 /**
  * Writes the request for the server to `into[at]`: in HTTP/1.1, origin-form, Host first, all but the empty line.
  * @returns the position behind it, or TOO_LONG.
  */
 export function writeRequestHead(
-  _bytes: Uint8Array,
-  _head: RequestHead,
-  _rules: RequestRules,
-  _facts: RequestFacts,
-  _into: Uint8Array,
-  _at: number,
+  bytes: Uint8Array,
+  head: RequestHead,
+  rules: RequestRules,
+  facts: RequestFacts,
+  into: Uint8Array,
+  at: number,
 ): number {
-  return TOO_LONG;
-}
-
-/** What happens to each response of a service; made once for a plan. */
-export class ResponseRules {
-  readonly removed: NameSet;
-  readonly lines: Uint8Array;
-
-  constructor(options: { readonly set: readonly NamedField[]; readonly remove: readonly string[] }) {
-    this.removed = new NameSet([...options.remove, ...options.set.map((field) => field.name)]);
-    this.lines = fieldLines(options.set);
+  let next = copySpan(bytes, head.methodAt, head.methodEnd, into, at);
+  into[next++] = SPACE;
+  next = writeTarget(bytes, head, into, next);
+  next = copyAll(HTTP11_HOST, into, next);
+  next =
+    head.hostEnd > head.hostAt
+      ? copySpan(bytes, head.hostAt, head.hostEnd, into, next)
+      : copyAll(facts.fallbackHost, into, next);
+  next = endLine(into, next);
+  const ownId = facts.requestIdLength > 0;
+  const dropped = WRITTEN_ANEW | droppedForwarded(head, rules, facts) | (ownId ? 1 << Field.X_REQUEST_ID : 0);
+  next = passFields(bytes, head.fields, dropped, rules.removed, into, next);
+  next = writeForwarded(bytes, head, rules, facts, into, next);
+  if (ownId) {
+    next = copyAll(X_REQUEST_ID, into, next);
+    next = endLine(into, copySpan(facts.requestId, 0, facts.requestIdLength, into, next));
   }
+  next = copyAll(rules.lines, into, next);
+  if (head.body === CHUNKED) next = copyAll(TRANSFER_ENCODING, into, next);
+  else if (head.hasLength) next = writeContentLength(into, next, head.body);
+  if (head.expectContinue) next = copyAll(EXPECT, into, next);
+  let options = facts.close ? CLOSE : 0;
+  if (head.trailers) {
+    next = copyAll(TE, into, next);
+    options |= TE_TOO;
+  }
+  if (head.isUpgrade) {
+    next = writeUpgrade(bytes, head.upgradeAt, head.upgradeEnd, into, next);
+    options |= UPGRADES;
+  }
+  if (options !== 0) next = copyAll(CONNECTION_LINES[options]!, into, next);
+  return next <= into.length ? next : TOO_LONG;
 }
 
-/** How a response goes to its client. Reused. */
-export interface ResponseFacts {
-  /**
-   * How its body goes to the client: CHUNKED, UNTIL_CLOSE, TUNNEL, or a number of bytes (whatever it is, Content-Length is
-   * what the server has said, as an answer to HEAD has one too). What bodyOf says, unless the engine recodes it.
-   */
-  body: number;
-  /** `Connection: close`: we end the connection behind it. */
-  close: boolean;
-  /** `Connection: keep-alive`, for a client of HTTP/1.0 that has asked for it. */
-  keepAlive: boolean;
+/** The target as servers get it (RFC 9112 3.2.1, 3.2.4). */
+function writeTarget(bytes: Uint8Array, head: RequestHead, into: Uint8Array, at: number): number {
+  if (head.targetForm !== TargetForm.ABSOLUTE) return copySpan(bytes, head.targetAt, head.targetEnd, into, at);
+  if (head.pathEnd > head.pathAt) return copySpan(bytes, head.pathAt, head.targetEnd, into, at);
+  into[at] = head.method === Method.OPTIONS && head.targetEnd === head.pathEnd ? ASTERISK : SLASH;
+  return copySpan(bytes, head.pathEnd, head.targetEnd, into, at + 1);
 }
+
+function writeContentLength(into: Uint8Array, at: number, length: number): number {
+  const next = copyAll(CONTENT_LENGTH, into, at);
+  return endLine(into, next + writeDecimal(into, next, length));
+}
+
+function writeUpgrade(bytes: Uint8Array, from: number, to: number, into: Uint8Array, at: number): number {
+  return endLine(into, copySpan(bytes, from, to, into, copyAll(UPGRADE, into, at)));
+}
+
+const HTTP11 = ascii("HTTP/1.1 ");
+const CONNECTION_CLOSE = ascii("Connection: close\r\n");
+const CONNECTION_KEEP_ALIVE = ascii("Connection: keep-alive\r\n");
+const CONNECTION_UPGRADE = ascii("Connection: Upgrade\r\n");
 
 /**
- * Writes the response for the client to `into[at]`, all but the empty line.
+ * Writes the response for the client to `into[at]`, all but the empty line. An interim one (1xx) gets none of our own fields.
  * @returns the position behind it, or TOO_LONG.
  */
 export function writeResponseHead(
-  _bytes: Uint8Array,
-  _head: ResponseHead,
-  _rules: ResponseRules,
-  _facts: ResponseFacts,
-  _into: Uint8Array,
-  _at: number,
+  bytes: Uint8Array,
+  head: ResponseHead,
+  rules: ResponseRules,
+  facts: ResponseFacts,
+  into: Uint8Array,
+  at: number,
 ): number {
-  return TOO_LONG;
+  let next = copyAll(HTTP11, into, at);
+  next += writeDecimal(into, next, head.status);
+  into[next++] = SPACE;
+  next = endLine(into, copySpan(bytes, head.phraseAt, head.phraseEnd, into, next));
+  next = passFields(bytes, head.fields, ONLY_FOR_US, rules.removed, into, next);
+  if (head.status < 200 && head.status !== 101) return next <= into.length ? next : TOO_LONG;
+  next = copyAll(rules.lines, into, next);
+  if (facts.body === CHUNKED) next = copyAll(TRANSFER_ENCODING, into, next);
+  else if (facts.body >= 0 && head.contentLength >= 0 && head.status !== 204) {
+    next = writeContentLength(into, next, head.contentLength);
+  }
+  if (head.upgradeEnd > head.upgradeAt && (head.status === 101 || head.status === 426)) {
+    next = writeUpgrade(bytes, head.upgradeAt, head.upgradeEnd, into, next);
+    next = copyAll(CONNECTION_UPGRADE, into, next);
+  }
+  if (facts.close) next = copyAll(CONNECTION_CLOSE, into, next);
+  else if (facts.keepAlive) next = copyAll(CONNECTION_KEEP_ALIVE, into, next);
+  return next <= into.length ? next : TOO_LONG;
+}
+
+/** Writes one field: `line` is its name, the colon and a blank. @returns the position behind it, or TOO_LONG. */
+export function writeField(
+  line: Uint8Array,
+  value: Uint8Array,
+  from: number,
+  to: number,
+  into: Uint8Array,
+  at: number,
+): number {
+  if (at < 0) return TOO_LONG;
+  const next = endLine(into, copySpan(value, from, to, into, copyAll(line, into, at)));
+  return next <= into.length ? next : TOO_LONG;
 }
 
 /** Ends a head. @returns the position behind it, or TOO_LONG; TOO_LONG stays TOO_LONG. */
 export function endHead(into: Uint8Array, at: number): number {
-  if (at < 0 || at + 2 > into.length) return TOO_LONG;
-  into[at] = 0x0d;
-  into[at + 1] = 0x0a;
-  return at + 2;
-}
-
-/** Whole lines of `fields`. Names and values are checked where the configuration is read. */
-export function fieldLines(fields: readonly NamedField[]): Uint8Array {
-  return ascii(fields.map((field) => `${field.name}: ${field.value}\r\n`).join(""));
+  return at < 0 || at + 2 > into.length ? TOO_LONG : endLine(into, at);
 }

@@ -11,6 +11,7 @@ import { Session, type Sink } from "./session.ts";
 import * as tlcp from "./tlcp.ts";
 
 const TICK_MS = 50;
+const LOOPBACK = "127.0.0.1";
 const TRANSPORT_HTTP = "http";
 
 export interface PortOptions {
@@ -71,6 +72,7 @@ export class StreamingNode {
   controlLink = "*";
   readonly name: string;
   readonly log: EventLog<NodeEvent>;
+  readonly #ports: NodeOptions["ports"];
   readonly #listeners = new Map<string, Listener>();
   /** Another one after each start: sessions of the last are not its own. */
   readonly #incarnation = randomBytes(3).toString("hex");
@@ -79,6 +81,7 @@ export class StreamingNode {
 
   private constructor(options: NodeOptions, log: EventLog<NodeEvent>) {
     this.name = options.name;
+    this.#ports = options.ports;
     this.log = log;
     this.#ticking = setInterval(() => this.#tick(), TICK_MS);
   }
@@ -86,7 +89,7 @@ export class StreamingNode {
   static async start(options: NodeOptions, log: EventLog<NodeEvent> = new EventLog()): Promise<StreamingNode> {
     const node = new StreamingNode(options, log);
     for (const [name, port] of Object.entries(options.ports)) {
-      const { host = "127.0.0.1", port: number = 0, takes = "all", clients = "connection", ...rest } = port;
+      const { host = LOOPBACK, port: number = 0, takes = "all", clients = "connection", ...rest } = port;
       const listener = await listen({ host, port: number, ...rest }, (connection) =>
         serveHttp(connection, (request, answer) => node.#serve(request, answer, { name, takes, clients })),
       );
@@ -95,8 +98,14 @@ export class StreamingNode {
     return node;
   }
 
-  port(name: string): number {
-    return this.#listeners.get(name)!.port;
+  /** Where one of its ports listens. */
+  address(port: string): { readonly host: string; readonly number: number } {
+    return { host: this.#ports[port]?.host ?? LOOPBACK, number: this.#listeners.get(port)!.port };
+  }
+
+  /** Does any of its ports expect a PROXY header? */
+  get expectsProxy(): boolean {
+    return Object.values(this.#ports).some(({ proxy }) => proxy);
   }
 
   /** Ends it, as if its machine had lost power. */

@@ -1,5 +1,5 @@
 /** A streaming cluster with its balancer and its clients: what the tests of each arrangement have in common. */
-import { Authority } from "../certificates.ts";
+import { Authority, type Certificate } from "../certificates.ts";
 import { EventLog } from "../session-log.ts";
 import { type ClientOptions, StreamingClient } from "./clients.ts";
 import type { Front } from "./front.ts";
@@ -9,12 +9,15 @@ import { type NodeEvent, type PortOptions, StreamingNode } from "./node.ts";
 export const PUSH = "push.example.test";
 export const PINNED = { push1: "push1.example.test", push2: "push2.example.test" } as const;
 
+/** A second domain of the same cluster. */
+export const OURS = "push.ours.test";
+
 export type NodeName = keyof typeof PINNED;
 export const NODES: readonly NodeName[] = ["push1", "push2"];
 
 export interface Arrangement {
   /** Each node's ports. */
-  ports(node: NodeName, authority: Authority): Promise<Readonly<Record<string, PortOptions>>>;
+  ports(node: NodeName, stage: Stage): Readonly<Record<string, PortOptions>>;
   /** Starts the balancer before them. */
   front(stage: Stage): Promise<{ front: Front; port: number; hosts: Readonly<Record<string, string>> }>;
 }
@@ -29,13 +32,14 @@ export class Stage {
   port = 0;
   hosts: Readonly<Record<string, string>> = {};
   readonly #clients: StreamingClient[] = [];
+  readonly #certificates = new Map<string, Certificate>();
   #addresses = 0;
 
   static async start(arrangement: Arrangement): Promise<Stage> {
     const stage = new Stage();
     try {
       for (const name of NODES) {
-        const ports = await arrangement.ports(name, stage.authority);
+        const ports = arrangement.ports(name, stage);
         stage.nodes.set(name, await StreamingNode.start({ name, ports }, stage.log));
       }
       Object.assign(stage, await arrangement.front(stage));
@@ -44,6 +48,13 @@ export class Stage {
       throw failure;
     }
     return stage;
+  }
+
+  /** The certificate that goes by a name of the test's own: made once, for `names`. */
+  certificate(name: string, ...names: string[]): Certificate {
+    const certificate = this.#certificates.get(name) ?? this.authority.issue(...names);
+    this.#certificates.set(name, certificate);
+    return certificate;
   }
 
   /** An address that no client has had: 127.0.20.1, 2, …. */

@@ -1,4 +1,6 @@
 /** What a reload has to do: two configurations side by side. Pure. */
+import { certificatesOf } from "./certificate-files.ts";
+import { NamedFile } from "./named-file.ts";
 import { formatHostPort } from "./quantities.ts";
 import type { Config, Pool, Service } from "./schema.ts";
 
@@ -28,8 +30,25 @@ export interface ServerChanges {
   readonly kept: readonly string[];
 }
 
+/** Routes of services that are on both sides, as the file counts them. One at its place with other words is `changed`. */
+export interface RouteChanges {
+  readonly added: number;
+  readonly removed: number;
+  readonly changed: number;
+}
+
+/** Files that are named on both sides and have another content now, by path. */
+export interface FileChanges {
+  /** Certificates that we show, which are other ones or have another key now. */
+  readonly certificates: readonly string[];
+  readonly others: readonly string[];
+}
+
 export interface ConfigChanges {
+  /** Services, apart from their routes and the content of files. */
   readonly services: NameChanges;
+  readonly routes: RouteChanges;
+  readonly files: FileChanges;
   readonly listeners: ListenerChanges;
   /** Pools, apart from their servers. */
   readonly pools: NameChanges;
@@ -42,18 +61,23 @@ export interface ConfigChanges {
   readonly summary: string;
 }
 
-const SETTINGS = ["data", "workers", "log", "metrics", "shutdown", "tables", "tokens", "agent"] as const;
+const SETTINGS = [
+  ...["data", "workers", "log", "metrics", "shutdown"],
+  ...["tables", "tokens", "tickets", "agent"],
+] as const satisfies readonly (keyof Config)[];
 const NEED_RESTART: ReadonlySet<string> = new Set(["data", "workers", "tables", "tokens"]);
 
 /** What is different in `after`. */
 export function compareConfig(before: Config, after: Config): ConfigChanges {
-  const services = compareNames(before.services, after.services, same);
+  const services = compareNames(before.services, after.services, sameService);
+  const routes = compareRoutes(before, after);
+  const files = compareFiles(before, after);
   const pools = compareNames(before.pools, after.pools, samePool);
   const listeners = compareListeners(before, after);
   const servers = compareServers(before, after);
   const settings = SETTINGS.filter((key) => !same(before[key], after[key]));
   const needRestart = settings.filter((key) => NEED_RESTART.has(key));
-  const changes = { services, listeners, pools, servers, settings, needRestart };
+  const changes = { services, routes, files, listeners, pools, servers, settings, needRestart };
   return { ...changes, summary: summarise(changes) };
 }
 
@@ -94,8 +118,46 @@ function serversOf({ pools }: Config): Record<string, Pool["servers"][string]> {
   return Object.fromEntries(entries);
 }
 
+/** Of the routes that one side does not have, as many as both sides have have changed; the rest came or went. */
+function compareRoutes(before: Config, after: Config): RouteChanges {
+  let [added, removed, changed] = [0, 0, 0];
+  for (const { name, routes } of Object.values(after.services)) {
+    const old = before.services[name]?.routes;
+    if (old === undefined) continue;
+    const [was, is] = [new Set(old.map(textOf)), new Set(routes.map(textOf))];
+    const [gone, come] = [was.difference(is).size, is.difference(was).size];
+    changed += Math.min(gone, come);
+    added += Math.max(0, come - gone);
+    removed += Math.max(0, gone - come);
+  }
+  return { added, removed, changed };
+}
+
+function compareFiles(before: Config, after: Config): FileChanges {
+  const [old, now] = [filesOf(before), filesOf(after)];
+  const isReplaced = ({ path, digest }: NamedFile) => old.has(path) && old.get(path) !== digest;
+  const shown = certificatesOf(after);
+  const replaced = shown.filter(({ cert, key }) => isReplaced(cert) || isReplaced(key)).map(({ cert }) => cert.path);
+  const paths = new Set(shown.flatMap(({ cert, key }) => [cert.path, key.path]));
+  const others = [...now].filter(([path, digest]) => old.has(path) && old.get(path) !== digest && !paths.has(path));
+  return { certificates: [...new Set(replaced)], others: others.map(([path]) => path) };
+}
+
+/** Digest by path of every file that the configuration names. */
+function filesOf(value: unknown, into: Map<string, string> = new Map()): Map<string, string> {
+  if (value instanceof NamedFile) into.set(value.path, value.digest);
+  else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
+    for (const inner of Object.values(value)) filesOf(inner, into);
+  }
+  return into;
+}
+
+function sameService(a: Service, b: Service): boolean {
+  return textOf({ ...a, routes: undefined }) === textOf({ ...b, routes: undefined });
+}
+
 function samePool(a: Pool, b: Pool): boolean {
-  return same({ ...a, servers: undefined }, { ...b, servers: undefined });
+  return textOf({ ...a, servers: undefined }) === textOf({ ...b, servers: undefined });
 }
 
 /** Parts of a configuration are plain values, made in one order by the schema. */
@@ -103,8 +165,15 @@ function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
+/** A part without what its files hold: a certificate that was replaced is no other service. */
+function textOf(part: unknown): string {
+  return JSON.stringify(part, (key, value) => (key === "digest" ? undefined : value));
+}
+
 function summarise({
   services,
+  routes,
+  files,
   listeners,
   pools,
   servers,
@@ -115,6 +184,11 @@ function summarise({
     count(services.added, "service", "added"),
     count(services.removed, "service", "removed"),
     count(services.changed, "service", "changed"),
+    count(routes.added, "route", "added"),
+    count(routes.removed, "route", "removed"),
+    count(routes.changed, "route", "changed"),
+    count(files.certificates, "certificate", "replaced"),
+    count(files.others, "file", "changed"),
     count(pools.added, "pool", "added"),
     count(pools.removed, "pool", "removed"),
     count(pools.changed, "pool", "changed"),
@@ -133,6 +207,7 @@ function summarise({
   return needRestart.length === 0 ? sentence : `${sentence}; a change of ${needRestart.join(", ")} needs a restart`;
 }
 
-function count(names: readonly string[], what: string, did: string): string {
-  return names.length === 0 ? "" : `${names.length} ${what}${names.length === 1 ? "" : "s"} ${did}`;
+function count(names: readonly string[] | number, what: string, did: string): string {
+  const many = typeof names === "number" ? names : names.length;
+  return many === 0 ? "" : `${many} ${what}${many === 1 ? "" : "s"} ${did}`;
 }

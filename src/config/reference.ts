@@ -15,6 +15,8 @@ export const GENERATED: Readonly<Record<string, () => string>> = {
 const EXAMPLES = [
   ["Two terminal servers; users come back to their session", "examples/rdp.yaml"],
   ["Any TCP; the address that was dialled decides", "examples/by-address.yaml"],
+  ["HTTP with a sticky cookie, a load agent on each server and a spare", "examples/web.yaml"],
+  ["A streaming cluster: TLS ends here, control connections are pinned by host", "examples/streaming.yaml"],
 ] as const;
 
 /** Every key with its type, default and meaning. */
@@ -35,6 +37,9 @@ export function configurationPage(): string {
       "|---|---|---|",
       "| duration | `250ms` `2s` `10m` `8h` `7d` | always with its unit |",
       "| rate | `50/s` `600/m` `1000/h` | how many in a second, minute or hour |",
+      "| size | `512B` `16KiB` `1MiB` | always with its unit |",
+      "| share | `50%` | |",
+      "| host | `www.example.test` `*.example.test` | without a port; `*.` stands for one label or more |",
       "| address to listen on | `10.0.0.1:3389` `[::1]:3389` `:3389` | without a host: every address of the machine, IPv4 and IPv6 |",
       "| a server's address | `10.0.0.1:3389` `[fd00::1]:3389` `rds1.example.test:3389` | a name is looked up again as it changes |",
       "| network | `10.0.0.0/8` `fd00::/8` `10.0.0.7` | |",

@@ -1,6 +1,13 @@
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { compareConfig } from "../../src/config/changes.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import { makeCertificate } from "./files.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "holdfast-changes-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const BEFORE = `
 services:
@@ -15,12 +22,13 @@ pools:
 `;
 
 function compare(change: (text: string) => string) {
-  const [before, after] = [BEFORE, change(BEFORE)].map((text) => {
-    const { config, problems } = loadConfig({ text, name: "holdfast.yaml" });
-    if (config === undefined) throw new Error(problems[0]?.message);
-    return config;
-  });
-  return compareConfig(before!, after!);
+  return compareConfig(load(BEFORE), load(change(BEFORE)));
+}
+
+function load(text: string) {
+  const { config, problems } = loadConfig({ text, name: join(folder, "holdfast.yaml") });
+  if (config === undefined) throw new Error(problems[0]?.message);
+  return config;
 }
 
 test("the same file changes nothing and keeps every listener", () => {
@@ -94,4 +102,43 @@ test("a setting that a reload cannot apply is named", () => {
   expect(changes.settings).toEqual(["workers", "log"]);
   expect(changes.needRestart).toEqual(["workers"]);
   expect(changes.summary).toBe("2 settings changed, 3 listeners kept; a change of workers needs a restart");
+});
+
+const WEB = `
+services:
+  web:
+    listen: ":8443"
+    protocol: http
+    tls: { certificates: [{ cert: one.crt, key: one.key }, { cert: two.crt, key: two.key }] }
+    sorry: { file: sorry.html }
+    routes:
+      - { host: a.test, pool: web }
+      - { host: b.test, pool: web }
+pools:
+  web: { servers: { a: "10.0.0.3:443" } }
+`;
+
+test("a certificate and a page that were replaced on disk are told, and the service has not changed", () => {
+  for (const name of ["one", "two", "new"]) makeCertificate(folder, name, ["*.test"], 365);
+  writeFileSync(join(folder, "sorry.html"), "later");
+  const before = load(WEB);
+  copyFileSync(join(folder, "new.crt"), join(folder, "one.crt"));
+  copyFileSync(join(folder, "new.key"), join(folder, "one.key"));
+  const replaced = compareConfig(before, load(WEB));
+  expect(replaced.summary).toBe("1 certificate replaced, 1 listener kept");
+  expect(replaced.files.certificates).toEqual([join(folder, "one.crt")]);
+  expect(replaced.services.kept).toEqual(["web"]);
+  writeFileSync(join(folder, "sorry.html"), "soon");
+  expect(compareConfig(before, load(WEB)).summary).toBe("1 certificate replaced, 1 file changed, 1 listener kept");
+});
+
+test("routes that come, go and change are counted, and the service stays", () => {
+  const change = (text: string) => compareConfig(load(WEB), load(text));
+  const second = "      - { host: b.test, pool: web }\n";
+  const third = "      - { host: c.test, pool: web, server: a }\n";
+  expect(change(WEB.replace(second, "")).summary).toBe("1 route removed, 1 listener kept");
+  expect(change(WEB.replace(second, third)).summary).toBe("1 route changed, 1 listener kept");
+  const more = change(WEB.replace(second, third + second));
+  expect(more.summary).toBe("1 route added, 1 listener kept");
+  expect(more.services.changed).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -7,6 +7,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { MAX_SERVERS } from "../../src/config/pool-rules.ts";
 import { countProblems, printProblems } from "../../src/config/print.ts";
 import { ERRORS } from "../../src/errors.ts";
+import { makeCertificate } from "./files.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "holdfast-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -27,12 +28,28 @@ function written(name: string, content: string | Uint8Array): string {
 const GOOD = 'services: { app: { listen: ":1", pool: p } }\npools: { p: { servers: { s: "127.0.0.1:2" } } }\n';
 
 describe("files", () => {
-  test("both examples load without a word", () => {
-    for (const example of ["rdp", "by-address"]) {
-      const loaded = loadConfig(new URL(`../../examples/${example}.yaml`, import.meta.url).pathname);
-      expect(loaded.config).toBeDefined();
+  test("every example loads without a word, once its certificates are there", () => {
+    const certs = join(folder, "certs");
+    mkdirSync(certs);
+    makeCertificate(certs, "push", ["push.example.test", "*.example.test"], 365);
+    makeCertificate(certs, "other", ["other.example.org"], 365);
+    const examples = new URL("../../examples/", import.meta.url);
+    for (const name of readdirSync(examples)) {
+      copyFileSync(new URL(name, examples), join(folder, name));
+      const loaded = loadConfig(join(folder, name));
       expect(loaded.problems).toEqual([]);
+      expect(loaded.config).toBeDefined();
     }
+  });
+
+  test("a private key shows itself nowhere in a configuration", () => {
+    makeCertificate(folder, "shown", ["shown.test"], 365);
+    const text = GOOD.replace("pool: p", "pool: p, tls: { certificates: [{ cert: shown.crt, key: shown.key }] }");
+    const { config } = loadConfig({ text, name: join(folder, "holdfast.yaml") });
+    const key = readFileSync(join(folder, "shown.key"), "utf8").split("\n")[1]!;
+    expect(config!.services.app!.tls!.certificates[0]!.key!.text).toContain(key);
+    expect(JSON.stringify(config)).not.toContain(key);
+    expect(Bun.inspect(config, { depth: 20 })).not.toContain(key);
   });
 
   test("a configuration cannot be changed by whoever gets it", () => {
@@ -225,11 +242,40 @@ describe("hostile files", () => {
   test("any values in the places of ours are a configuration or a list of mistakes", () => {
     const key = fc.constantFrom(
       ...["services", "pools", "app", "listen", "pool", "routes", "server", "servers", "health", "check", "by"],
+      ...[
+        "protocol",
+        "tls",
+        "certificates",
+        "cert",
+        "host",
+        "sni",
+        "path",
+        "header",
+        "redirect",
+        "to",
+        "respond",
+        "file",
+      ],
+      ...["persistence", "name", "headers", "set", "remove", "limits", "head", "sorry", "hsts"],
     );
     const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
       tree: fc.oneof(
         { maxDepth: 3 },
-        fc.constantFrom<unknown>(null, 1, true, "app", ":80", "rdp", "1s", "10.0.0.0/8", [], {}),
+        fc.constantFrom<unknown>(
+          null,
+          1,
+          true,
+          "app",
+          ":80",
+          "rdp",
+          "http",
+          "*.a.test",
+          "/",
+          "1s",
+          "10.0.0.0/8",
+          [],
+          {},
+        ),
         fc.array(tie("tree"), { maxLength: 3 }),
         fc.dictionary(key, tie("tree"), { maxKeys: 4 }),
       ),
@@ -244,7 +290,7 @@ describe("hostile files", () => {
       }),
       { numRuns: 500 },
     );
-  });
+  }, 30_000);
 });
 
 describe("printing", () => {

@@ -4,7 +4,6 @@
 export const CTRL_MODE = 33;
 export const CTRL_SET_SESSION_CACHE_MODE = 44;
 export const CTRL_SET_SERVER_NAME = 55;
-export const CTRL_SET_TICKET_KEYS = 59;
 export const CTRL_ADD_CHAIN_CERTIFICATE = 89;
 export const CTRL_SET_GROUPS = 92;
 export const CTRL_SET_MINIMUM_VERSION = 123;

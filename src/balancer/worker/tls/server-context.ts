@@ -10,7 +10,6 @@ import {
   CTRL_SET_GROUPS,
   CTRL_SET_MINIMUM_VERSION,
   CTRL_SET_SESSION_CACHE_MODE,
-  CTRL_SET_TICKET_KEYS,
   MODE_ACCEPT_MOVING_WRITE_BUFFER,
   MODE_RELEASE_BUFFERS,
   OPTION_CIPHER_SERVER_PREFERENCE,
@@ -23,6 +22,7 @@ import {
   VERIFY_FAIL_IF_NO_PEER_CERTIFICATE,
   VERIFY_PEER,
 } from "./openssl-constants.ts";
+import { ticketCallback } from "./tickets.ts";
 
 /** Forward secrecy and authenticated encryption only; what is fastest on machines with AES first. */
 export const CIPHERS = [
@@ -42,9 +42,6 @@ export const SESSION_SECONDS = 2 * 60 * 60;
 const TICKETS = 2;
 /** Certificates between a client's own and the root. */
 const CLIENT_CHAIN_DEPTH = 5;
-
-/** Bytes of a ticket key: its name, and keys for HMAC and AES. */
-export const TICKET_KEY_BYTES = 80;
 
 const freed = new FinalizationRegistry<Handle>((handle) => openssl().SSL_CTX_free(handle));
 
@@ -66,6 +63,7 @@ export class ServerContext {
     for (const certificate of certificates) useCertificate(handle, certificate.chain, certificate.key, what);
     restrict(handle, plan.minimum, plan.ciphers, plan.cipherSuites);
     ssl.SSL_CTX_ctrl(handle, CTRL_SET_SESSION_CACHE_MODE, SESSION_CACHE_OFF, null);
+    ssl.SSL_CTX_set_tlsext_ticket_key_evp_cb(handle, ticketCallback());
     ssl.SSL_CTX_set_num_tickets(handle, TICKETS);
     ssl.SSL_CTX_set_timeout(handle, SESSION_SECONDS);
     // A session of another site, or of one with other rules for clients, is none of this one.
@@ -82,12 +80,6 @@ export class ServerContext {
     if (connection === null) throw new Error("OpenSSL has no memory");
     ssl.SSL_set_accept_state(connection);
     return connection;
-  }
-
-  /** Keys of session tickets, newest first: the first one encrypts. */
-  setTicketKeys(keys: readonly Uint8Array[]): void {
-    const [newest] = keys;
-    if (newest !== undefined) openssl().SSL_CTX_ctrl(this.handle, CTRL_SET_TICKET_KEYS, TICKET_KEY_BYTES, newest);
   }
 }
 

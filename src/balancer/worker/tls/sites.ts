@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { bug } from "../../../errors.ts";
 import type { CertificatePlan, Plan, TlsPlan } from "../../plan.ts";
 import { ServerContext } from "./server-context.ts";
+import { useTicketKeys } from "./tickets.ts";
 
 /** The sites of one service. */
 export class Sites {
@@ -93,7 +94,7 @@ export class SiteStore {
       });
       this.#ofPlan.set(tls, sites);
     }
-    for (const context of contexts.values()) context.setTicketKeys(plan.ticketKeys);
+    useTicketKeys(plan.ticketKeys);
     this.#contexts = contexts;
   }
 

@@ -181,8 +181,9 @@ export class TlsChannel extends Channel implements Pollable, WireUser {
       const error = result === 1 ? 0 : ssl.SSL_get_error(this.#connection, result);
       if (result !== 1 && error !== ERROR_WANT_READ && error !== ERROR_WANT_WRITE) return this.#fail();
       const flushed = this.#flush();
-      if (this.#sendingOver) break;
+      // The peer has seen enough to be done: if it has left meanwhile, that is no failure of the handshake.
       if (result === 1) return this.#handshakeDone();
+      if (this.#sendingOver) break;
       if (error === ERROR_WANT_WRITE) {
         if (!flushed) return NOTHING_YET;
       } else if (!this.#receive()) {
@@ -201,7 +202,7 @@ export class TlsChannel extends Channel implements Pollable, WireUser {
     this.#agreement = agreementOf(this.#connection);
     // Bytes that came along with the last of the handshake will not be told of by the poller.
     this.readable = this.#mayReceive || this.#wire.left() > 0;
-    this.writable = this.#unsent === null;
+    this.writable = this.#unsent === null || this.#sendingOver;
     return HANDSHAKE_DONE;
   }
 

@@ -97,6 +97,12 @@ export class StreamingClient {
     )) as Update;
   }
 
+  /** The code of the first error that its application is told. */
+  async error(): Promise<number> {
+    const event = await this.#wait("an error", ({ kind }) => kind === "error", 0, WITHIN_MS);
+    return event.kind === "error" ? event.code : 0;
+  }
+
   /** The codes of errors that its application was told. */
   get errors(): readonly number[] {
     return this.log.events.flatMap((event) => (event.kind === "error" ? [event.code] : []));

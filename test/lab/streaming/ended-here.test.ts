@@ -2,7 +2,124 @@
  * The streaming cluster of examples/streaming.yaml, its first service: TLS ends at the balancer, `push` is balanced with a
  * cookie, `push1` and `push2` are pinned by host.
  */
+import { expect, test } from "bun:test";
+import { type ConnectionOptions, connect } from "node:tls";
+import { type CurlAnswer, curl } from "../curl.ts";
 import { endedHere } from "./arrangements.ts";
+import { bufferingProxy } from "./buffering.ts";
+import { IS_REFERENCE } from "./front.ts";
+import { PINNED, PUSH, type Stage } from "./stage.ts";
 import { streamingSuite } from "./suite.ts";
 
-streamingSuite(endedHere());
+const COOKIE = "HFID";
+
+const stage = streamingSuite(endedHere());
+
+/** A request for what the node has to say about it. */
+function who(host: string = PUSH, headers: Record<string, string> = {}, at: Stage = stage()): Promise<CurlAnswer> {
+  return curl(`https://${host}:${at.port}/who`, {
+    ca: at.authority.file,
+    hosts: at.hosts,
+    from: at.newAddress(),
+    headers,
+  });
+}
+const nodeOf = (answer: CurlAnswer): string => JSON.parse(answer.body).node;
+const cookieOf = (answer: CurlAnswer): string | undefined =>
+  answer.fields.get("set-cookie")?.find((line) => line.startsWith(`${COOKIE}=`));
+
+test("a node sees the true address of its clients, and a forged X-Forwarded-For does not get through", async () => {
+  for (const transport of ["WS-STREAMING", "HTTP-STREAMING"] as const) {
+    const from = stage().newAddress();
+    const client = stage().client({
+      from,
+      transport,
+      headers: { "X-Forwarded-For": "6.6.6.6", Forwarded: "for=6.6.6.6" },
+    });
+    const { session } = await client.connected();
+    await client.update(({ count }) => count > 3);
+    expect((await client.status("CONNECTED:")).clientIp).toBe(from);
+    const heard = stage().heardOf(session);
+    expect(heard.length).toBeGreaterThan(1);
+    for (const event of heard) {
+      expect(event.forwardedFor).toEqual([from]);
+      expect(event.forwardedProto).toBe("https");
+      expect(event.forwardedPort).toBe(String(stage().port));
+    }
+  }
+});
+
+test("who sends the cookie back reaches the same node, and who does not is balanced", async () => {
+  const first = await who();
+  const [cookie = ""] = cookieOf(first)!.split(";");
+  for (let again = 0; again < 6; again++) expect(nodeOf(await who(PUSH, { Cookie: cookie }))).toBe(nodeOf(first));
+  const others = await Promise.all([1, 2, 3, 4, 5, 6].map(() => who()));
+  expect(new Set(others.map(nodeOf)).size).toBe(2);
+});
+
+test("the cookie is for every path and not for scripts", async () => {
+  const line = cookieOf(await who())!;
+  const attributes = line
+    .split(/;\s*/)
+    .slice(1)
+    .map((attribute) => attribute.toLowerCase());
+  expect(attributes).toContain("path=/");
+  expect(attributes).toContain("httponly");
+});
+
+test("the hosts push1 and push2 are pinned, with a cookie of the other or without one", async () => {
+  for (const [node, host] of Object.entries(PINNED)) {
+    for (let again = 0; again < 3; again++) expect(nodeOf(await who(host))).toBe(node);
+    const [cookie = ""] = cookieOf(await who())?.split(";") ?? [];
+    for (let again = 0; again < 3; again++) expect(nodeOf(await who(host, { Cookie: cookie }))).toBe(node);
+  }
+});
+
+test("a proxy that buffers makes the client fall back to polling: so the stream that stayed one was none", async () => {
+  const proxy = bufferingProxy(`https://127.0.0.1:${stage().port}`, PUSH, stage().authority.pem);
+  try {
+    const client = stage().client({ url: `http://127.0.0.1:${proxy.port}`, transport: "HTTP" });
+    const { status, session } = await client.connected("CONNECTED:HTTP-POLLING");
+    expect(status).toBe("CONNECTED:HTTP-POLLING");
+    const heard = stage().heardOf(session);
+    expect(heard.map(({ cause }) => cause)).toContain("http.streaming.unavailable");
+  } finally {
+    proxy.stop();
+  }
+});
+
+test("each domain has its certificate: by name, by one of several names, by a wildcard, and the first without a name", async () => {
+  const at = { host: "127.0.0.1", port: stage().port };
+  const push = [PUSH, PINNED.push1, PINNED.push2].map((name) => `DNS:${name}`).join(", ");
+  expect(await certificateOf({ ...at, servername: PUSH })).toBe(push);
+  expect(await certificateOf({ ...at, servername: PINNED.push2 })).toBe(push);
+  expect(await certificateOf({ ...at, servername: "anything.other.test" })).toBe("DNS:*.other.test");
+  expect(await certificateOf(at)).toBe(push);
+});
+
+/** The names in the certificate that a server shows. */
+function certificateOf(options: ConnectionOptions): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ ...options, rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerCertificate().subjectaltname);
+      socket.destroy();
+    });
+    socket.on("error", reject);
+  });
+}
+
+if (!IS_REFERENCE) {
+  test("the cookie is only sent over TLS, names no server and no address, and cannot be made up", async () => {
+    const answer = await who();
+    const line = cookieOf(answer)!;
+    expect(line.toLowerCase()).toMatch(/; *secure(;|$)/);
+    const [cookie = ""] = line.split(";");
+    expect(cookie).not.toContain("push");
+    expect(cookie).not.toMatch(/\d+\.\d+\.\d+\.\d+/);
+    // One letter changed, in the middle: another gets his own server, and a cookie of his own.
+    const middle = Math.floor(cookie.length / 2);
+    const forged = cookie.slice(0, middle) + (cookie[middle] === "A" ? "B" : "A") + cookie.slice(middle + 1);
+    expect(cookieOf(await who(PUSH, { Cookie: cookie }))).toBeUndefined();
+    expect(cookieOf(await who(PUSH, { Cookie: forged }))).toBeDefined();
+  });
+}

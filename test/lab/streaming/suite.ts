@@ -132,6 +132,15 @@ export function streamingSuite(arrangement: Arrangement): () => Stage {
     expect(client.errors).toEqual([]);
   });
 
+  test("a node that comes back takes up its share", async () => {
+    await stage.front.drain("push1");
+    const first = [1, 2, 3].map(() => stage.client());
+    for (const client of first) expect((await client.connected()).node).toBe("push2");
+    await stage.front.ready("push1");
+    const next = [1, 2, 3].map(() => stage.client());
+    for (const client of next) expect((await client.connected()).node).toBe("push1");
+  });
+
   test("a stream stays a stream: nothing on the way holds it back", async () => {
     const client = stage.client({ transport: "HTTP" });
     const { session } = await client.connected();

@@ -1,0 +1,29 @@
+/** A proxy as streaming does not want it: it passes an answer on when it has all of it. */
+
+/** Listens on plain HTTP and asks `url`, whose certificate is signed by `ca`, for `host`. */
+export function bufferingProxy(url: string, host: string, ca: string): { readonly port: number; stop(): void } {
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 60,
+    async fetch(request) {
+      // No WebSocket either: an upgrade gets what a request without one gets.
+      const { pathname, search } = new URL(request.url);
+      const headers = new Headers(request.headers);
+      for (const name of ["connection", "upgrade", "content-length"]) headers.delete(name);
+      headers.set("host", host);
+      const answer = await fetch(`${url}${pathname}${search}`, {
+        method: request.method,
+        headers,
+        body: request.method === "POST" ? await request.text() : null,
+        tls: { ca, checkServerIdentity: () => undefined },
+        signal: request.signal,
+      });
+      const fields = new Headers(answer.headers);
+      for (const name of ["transfer-encoding", "connection", "keep-alive"]) fields.delete(name);
+      return new Response(await answer.arrayBuffer(), { status: answer.status, headers: fields });
+    },
+    error: () => new Response("bad gateway", { status: 502 }),
+  });
+  return { port: server.port!, stop: () => void server.stop(true) };
+}

@@ -9,6 +9,7 @@ import { type ConnectionRecord, connectionIdText } from "../balancer/shared/reco
 import type { ServerId } from "../balancer/shared/server-id.ts";
 import { ENDS, REASONS, RECOGNISED_BY } from "../balancer/shared/words.ts";
 import { formatEndpoint } from "../protocols/address.ts";
+import { milliseconds, NO_VALUE, quotedName } from "./line-text.ts";
 
 /** Names of what a record holds by number; undefined for what the configuration no longer has. */
 export interface RecordNames {
@@ -31,36 +32,39 @@ const BEGINNINGS = ENDS.map((end) =>
 );
 const ENDINGS = ENDS.map((end) => `,"end":"${end}"`);
 const DETAILS = REASONS.map((reason) => `,"endDetail":${JSON.stringify(reason)}}\n`);
-const NO_NAME = "null";
 
 /** Makes access lines. One for the process; follows new names by itself. */
 export class AccessLog {
   readonly #names: RecordNames;
+  readonly #isSkipped: (service: number) => boolean;
   readonly #identity: string;
   readonly #fingerprinter: Fingerprinter | null;
   readonly #fingerprint = new Int32Array(4);
 
-  constructor(options: AccessOptions) {
+  /** `isSkipped`: services (by slot) whose connections get no line. */
+  constructor(options: AccessOptions, isSkipped: (service: number) => boolean = () => false) {
+    this.#isSkipped = isSkipped;
     this.#names = options.names;
     this.#identity = `,"node":${JSON.stringify(options.node)},"role":"balancer"`;
     this.#fingerprinter = options.users === "fingerprint" ? new Fingerprinter(options.fingerprintKey) : null;
   }
 
-  /** The line of a connection that has ended, with its line end. Nothing in the record can break it. */
+  /** The line of a connection that has ended, with its line end; "" for none. Nothing in the record can break it. */
   line(record: ConnectionRecord): string {
     const { service, pool, server } = record;
+    if (this.#isSkipped(service)) return "";
     return (
       `{"time":"${new Date(record.startedMs + record.durationMs).toISOString()}","level":"info",` +
       (BEGINNINGS[record.end] ?? BEGINNINGS[0]) +
       this.#identity +
       `,"connection":"${connectionIdText(record.idHigh, record.idLow)}"` +
-      `,"service":${service < 0 ? NO_NAME : quoted(this.#names.service(service))}` +
-      `,"pool":${pool < 0 ? NO_NAME : quoted(this.#names.pool(pool))}` +
-      `,"server":${server === 0 ? NO_NAME : quoted(this.#names.server(server))}` +
+      `,"service":${service < 0 ? NO_VALUE : quotedName(this.#names.service(service))}` +
+      `,"pool":${pool < 0 ? NO_VALUE : quotedName(this.#names.pool(pool))}` +
+      `,"server":${server === 0 ? NO_VALUE : quotedName(this.#names.server(server))}` +
       `,"client":"${formatEndpoint(record.source, 0, record.sourcePort)}"` +
-      `,"user":${record.userLength === 0 ? NO_NAME : this.#user(record)}` +
+      `,"user":${record.userLength === 0 ? NO_VALUE : this.#user(record)}` +
       `,"recognisedBy":"${RECOGNISED_BY[record.recognisedBy] ?? "new"}"` +
-      `,"outboundPort":${record.outboundPort === 0 ? NO_NAME : record.outboundPort}` +
+      `,"outboundPort":${record.outboundPort === 0 ? NO_VALUE : record.outboundPort}` +
       `,"attempts":${record.attempts}` +
       `,"queueMs":${milliseconds(record.queueMs)}` +
       `,"connectMs":${milliseconds(record.connectMs)}` +
@@ -79,15 +83,6 @@ export class AccessLog {
     this.#fingerprinter.of(0, 0, record.user, 0, record.userLength, words);
     return `"${hex(words[0]!)}${hex(words[1]!)}"`;
   }
-}
-
-function quoted(name: string | undefined): string {
-  return name === undefined ? NO_NAME : JSON.stringify(name);
-}
-
-/** To a tenth of a millisecond; null for what did not happen. */
-function milliseconds(ms: number): number | "null" {
-  return ms < 0 ? "null" : Math.round(ms * 10) / 10;
 }
 
 function hex(word: number): string {

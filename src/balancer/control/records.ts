@@ -7,19 +7,30 @@ import {
   ConnectionRecord,
   columnOfId,
   connectionIdText,
+  kindAt,
   parseConnectionId,
   RecordKind,
-  readRecord,
+  readRecordAt,
 } from "../shared/record.ts";
+import { RequestRecord, readRequestRecord } from "../shared/request-record.ts";
 import { RingReader } from "../shared/ring.ts";
 import { RECOGNISED_BY } from "../shared/words.ts";
 import type { SessionDirectory, Sighting } from "./directory.ts";
 import type { Slots } from "./slots.ts";
 
-/** Makes the line of a connection that has ended. */
+/** Makes the line of a connection that has ended; "" for none. */
 export interface AccessLine {
   line(record: ConnectionRecord): string;
 }
+
+/** Makes the lines of the access log; null: nobody wants them. */
+export interface AccessLines {
+  readonly connections: AccessLine | null;
+  readonly requests: { line(record: RequestRecord): string } | null;
+}
+
+/** No access log. */
+export const NO_LINES: AccessLines = { connections: null, requests: null };
 
 /** Records of one column at once, so that the main thread does other things as well. */
 const AT_ONCE = 2_000;
@@ -35,8 +46,7 @@ export interface RecordsOptions {
   readonly layout: MemoryLayout;
   readonly slots: Slots;
   readonly directory: SessionDirectory;
-  /** Makes the line of an ended connection; null while the access log is off. */
-  accessLine: AccessLine | null;
+  accessLines: AccessLines;
   readonly sink: { write(line: string): void };
 }
 
@@ -44,6 +54,7 @@ export class Records {
   readonly #options: RecordsOptions;
   readonly #readers = new Map<number, RingReader>();
   readonly #record = new ConnectionRecord();
+  readonly #request = new RequestRecord();
   /** Records of a column that were dropped before the directory was last compared with what its worker has. */
   readonly #compared = new Map<number, number>();
 
@@ -52,8 +63,8 @@ export class Records {
   }
 
   /** From the next line on. */
-  setAccessLine(line: AccessLine | null): void {
-    this.#options.accessLine = line;
+  setAccessLines(lines: AccessLines): void {
+    this.#options.accessLines = lines;
   }
 
   /** Takes what these columns have written. @returns whether there may be more. */
@@ -62,9 +73,9 @@ export class Records {
     for (const column of columns) {
       const reader = this.#reader(column);
       let left = AT_ONCE;
-      while (left > 0 && readRecord(this.#record, reader)) {
-        this.#take();
-        left--;
+      for (let at = reader.next(); at >= 0; at = reader.next()) {
+        this.#takeAt(reader, at);
+        if (--left === 0) break;
       }
       more ||= left === 0;
     }
@@ -105,15 +116,27 @@ export class Records {
     return reader;
   }
 
+  #takeAt(reader: RingReader, at: number): void {
+    if (kindAt(reader, at) !== RecordKind.REQUEST) {
+      readRecordAt(this.#record, reader, at);
+      return this.#take();
+    }
+    readRequestRecord(this.#request, reader, at);
+    const { accessLines, sink } = this.#options;
+    if (accessLines.requests !== null) sink.write(accessLines.requests.line(this.#request));
+  }
+
   #take(): void {
     const record = this.#record;
-    const { accessLine, directory, sink } = this.#options;
+    const { accessLines, directory, sink } = this.#options;
     const ended = record.kind === RecordKind.ENDED;
     if (record.userLength > 0 && record.server !== 0) {
       if (ended) this.#disconnected();
       else directory.connected(this.#sighting());
     }
-    if (ended && accessLine !== null) sink.write(accessLine.line(record));
+    if (!ended || accessLines.connections === null) return;
+    const line = accessLines.connections.line(record);
+    if (line !== "") sink.write(line);
   }
 
   #disconnected(): void {

@@ -1,14 +1,14 @@
 /** The running balancer: one object that owns memory, workers, listeners, checks and sessions. Main thread only. */
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { compareConfig } from "../../config/changes.ts";
 import { TICKET_KEY_BYTES } from "../../config/certificate-files.ts";
+import { compareConfig } from "../../config/changes.ts";
 import { loadConfig } from "../../config/load.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { Config, Service } from "../../config/schema.ts";
 import type { Timing } from "../../deadlines/timing.ts";
 import { bug, HoldfastError } from "../../errors.ts";
-import { AccessLog } from "../../observe/access.ts";
+import { accessLines } from "../../observe/access-log.ts";
 import type { Log, LogSink } from "../../observe/log.ts";
 import type { TokenKey } from "../../protocols/rdp/token.ts";
 import type { Plan } from "../plan.ts";
@@ -41,7 +41,8 @@ import { Names } from "./names.ts";
 import { Neighbour } from "./neighbour.ts";
 import { longestIdleSec, makePlan } from "./planner.ts";
 import { RateMeter } from "./rates.ts";
-import { Records } from "./records.ts";
+import { type AccessLines, NO_LINES, Records } from "./records.ts";
+import { routeNames } from "./route-names.ts";
 import { fingerprintKey, tokenKeys } from "./secrets.ts";
 import { Servers } from "./servers.ts";
 import { connectionsOf, pageOf } from "./session-pages.ts";
@@ -145,7 +146,7 @@ export class RunningBalancer implements Balancer {
       layout: this.#shared.layout,
       slots: this.#slots,
       directory: this.#directory,
-      accessLine: this.#accessLine(config),
+      accessLines: this.#accessLines(config),
       sink: options.sink,
     });
     this.#keeper = new Keeper({
@@ -277,14 +278,22 @@ export class RunningBalancer implements Balancer {
     });
   }
 
-  #accessLine(config: Config): AccessLog | null {
-    if (!config.log.access) return null;
-    return new AccessLog({
+  #accessLines(config: Config): AccessLines {
+    const { access, format, users } = config.log;
+    if (!access) return NO_LINES;
+    const services = Object.values(config.services);
+    const slotOf = (service: Service) => this.#slots.service(service.name);
+    const routes = new Map(services.map((service) => [slotOf(service), routeNames(service)]));
+    const http = new Set(services.filter(({ protocol }) => protocol === "http").map(slotOf));
+    return accessLines({
       node: this.#node,
-      users: config.log.users,
+      users,
       fingerprintKey: this.#fingerprintKey,
+      format,
+      isHttp: (slot) => http.has(slot),
       names: {
         service: (slot) => this.#slots.serviceName(slot),
+        route: (slot, index) => routes.get(slot)?.[index],
         pool: (slot) => this.#slots.poolName(slot),
         server: (id) => {
           const name = this.#slots.nameOf(id);
@@ -489,7 +498,7 @@ export class RunningBalancer implements Balancer {
     this.#options.log.setLevel(next.log.level);
     // Whoever moved the log file away tells by a reload, as SIGHUP is one.
     this.#options.sink.reopen();
-    this.#records.setAccessLine(this.#accessLine(next));
+    this.#records.setAccessLines(this.#accessLines(next));
     this.#reloads.success++;
     this.#lastReload = { success: true, atMs: this.#generation.atMs };
     const open = Object.values(next.services).reduce(

@@ -22,7 +22,7 @@ function rig() {
     layout,
     slots,
     directory,
-    accessLine: { line: ({ idLow }) => String(idLow) },
+    accessLines: { connections: { line: ({ idLow }) => String(idLow) }, requests: null },
     sink: { write: (line) => lines.push(Number(line)) },
   });
   const ring = new RingWriter(buffer, layout, COLUMN);

@@ -102,15 +102,10 @@ export const pool = section("a pool", {
 
 type HttpsCheck = Extract<z.output<typeof healthCheck>, { check: "https" }>;
 
-/** A check over TLS verifies what clients' connections do, unless it says otherwise. */
+/** A check over TLS trusts, asks for and shows what clients' connections do, unless it says otherwise. */
 function checkedAs(check: HttpsCheck, tls: z.output<typeof poolTls>) {
-  const ca = tls?.ca;
-  return {
-    ...check,
-    verify: check.verify ?? tls?.verify ?? true,
-    ...(tls?.name !== undefined && { name: tls.name }),
-    ...(ca && { ca }),
-  };
+  const { name, ca, cert, key } = tls ?? {};
+  return { ...check, verify: check.verify ?? tls?.verify ?? true, name, ca, cert, key };
 }
 
 /** All pools, by name. */

@@ -6,7 +6,7 @@
  * while a Bun socket that connects cannot be given up; a dead host checked every 2 s would hold some sixty of them.
  */
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import type { Timing } from "./timing.ts";
 import { failureText } from "./wording.ts";
 
@@ -19,13 +19,27 @@ export interface Question<T> {
   readonly send: Uint8Array;
   /** Bytes of an answer that are looked at, at most; what has come by then is judged as if nothing followed. */
   readonly limit: number;
-  /** Speak TLS. `verify`: the certificate must be valid for `name`. */
-  readonly tls?: { readonly name: string; readonly verify: boolean };
+  /** Speak TLS. */
+  readonly tls?: TlsQuestion;
   /**
    * Judges the answer so far: the verdict, or undefined while more is needed. Called first with no bytes when connected.
    * `ended`: nothing more will come. Never throws.
    */
   judge(answer: Uint8Array, ended: boolean): T | undefined;
+}
+
+/** How TLS is spoken. PEM where a certificate or key stands. */
+export interface TlsQuestion {
+  /** Asked for, and what the certificate must be valid for if it is verified. */
+  readonly name: string;
+  readonly verify: boolean;
+  /** Who may sign the certificate. Default: those that the system trusts. */
+  readonly ca?: string;
+  /** What we show: the certificate and its key. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** Bytes that go before the handshake, such as a PROXY header. */
+  readonly before?: Uint8Array;
 }
 
 /** A verdict, or why there is none: the reason in words ("connection refused"). */
@@ -51,10 +65,11 @@ export function ask<T>(
   let received = new Uint8Array(0);
   let pieces = 0;
 
-  const socket: Socket = question.tls === undefined ? connectTcp({ host, port }) : openTls(host, port, question.tls);
+  const { tls } = question;
+  const sockets: Socket[] = [];
   const end = (answer: Answer<T>) => {
     stopTimer();
-    socket.destroy();
+    for (const socket of sockets) socket.destroy();
     resolve(answer);
   };
   const stopTimer = timing.after(timeoutMs, () =>
@@ -66,29 +81,48 @@ export function ask<T>(
     else if (ended) end({ failure: received.length === 0 ? "closed without an answer" : "closed within the answer" });
   };
 
-  socket.once(question.tls === undefined ? "connect" : "secureConnect", () => {
-    connected = true;
-    if (question.send.length > 0) socket.write(question.send);
-    judge(false);
-  });
-  socket.on("data", (piece: Uint8Array) => {
-    if (++pieces > MAX_PIECES) return end({ failure: "answer in too many pieces" });
-    const room = question.limit - received.length;
-    received = Buffer.concat([received, piece.length > room ? piece.subarray(0, room) : piece]);
-    judge(received.length === question.limit);
-  });
-  socket.once("end", () => judge(true));
-  // Stays for good: an error after `end` has no other listener, and would end the process.
-  socket.on("error", (error) => end({ failure: failureText(error) }));
-  socket.once("close", () => end({ failure: "closed without an answer" }));
+  const open = (socket: Socket): Socket => {
+    sockets.push(socket);
+    // Stays for good: an error after `end` has no other listener, and would end the process.
+    socket.on("error", (error) => end({ failure: failureText(error) }));
+    socket.once("close", () => end({ failure: "closed without an answer" }));
+    return socket;
+  };
+  const talk = (socket: Socket, ready: "connect" | "secureConnect") => {
+    socket.once(ready, () => {
+      connected = true;
+      if (question.send.length > 0) socket.write(question.send);
+      judge(false);
+    });
+    socket.on("data", (piece: Uint8Array) => {
+      if (++pieces > MAX_PIECES) return end({ failure: "answer in too many pieces" });
+      const room = question.limit - received.length;
+      received = Buffer.concat([received, piece.length > room ? piece.subarray(0, room) : piece]);
+      judge(received.length === question.limit);
+    });
+    socket.once("end", () => judge(true));
+  };
 
+  if (tls === undefined) talk(open(connectTcp({ host, port })), "connect");
+  else if (tls.before === undefined) talk(open(connectTls({ host, port, ...tlsOptions(tls) })), "secureConnect");
+  else {
+    const plain = open(connectTcp({ host, port }));
+    plain.once("connect", () => {
+      plain.write(tls.before!);
+      talk(open(connectTls({ socket: plain, host, ...tlsOptions(tls) })), "secureConnect");
+    });
+  }
   return { done: promise, cancel: () => end({ failure: "cancelled" }) };
 }
 
-function openTls(host: string, port: number, { name, verify }: { name: string; verify: boolean }): Socket {
-  // An address is no server name (RFC 6066 3); the certificate is then held against the address that is connected to.
-  const servername = isIP(name) === 0 ? { servername: name } : {};
-  return connectTls({ host, port, rejectUnauthorized: verify, ...servername });
+function tlsOptions({ name, verify, ca, cert, key }: TlsQuestion): ConnectionOptions {
+  return {
+    rejectUnauthorized: verify,
+    // An address is no server name (RFC 6066 3); the certificate is then held against the address that is connected to.
+    ...(isIP(name) === 0 && { servername: name }),
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && key !== undefined && { cert, key }),
+  };
 }
 
 function spellMs(ms: number): string {

@@ -30,10 +30,11 @@ export function probe(settings: HealthCheck, server: Target, timing: Timing): Pr
   return { done: pending.done.then((answer) => verdictOf(judgeEnd(answer))), cancel: pending.cancel };
 }
 
-/** Where clients come behind a PROXY header, a check comes behind one that says: the balancer itself. Not over TLS yet. */
+/** Where clients come behind a PROXY header, a check comes behind one that says: the balancer itself. */
 function behindHeader(question: Question<Verdict>, { proxyProtocol = "off" }: Target): Question<Verdict> {
-  if (proxyProtocol === "off" || question.tls !== undefined) return question;
+  if (proxyProtocol === "off") return question;
   const header = proxyProtocol === "v1" ? PROXY_V1_UNKNOWN : PROXY_V2_LOCAL;
+  if (question.tls !== undefined) return { ...question, tls: { ...question.tls, before: header } };
   return { ...question, send: new Uint8Array([...header, ...question.send]) };
 }
 

@@ -1,10 +1,14 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HealthCheck, Verdict } from "../../../../src/balancer/control/health/check.ts";
 import { probe } from "../../../../src/balancer/control/health/probe.ts";
+import { NamedFile } from "../../../../src/config/named-file.ts";
 import { systemTiming } from "../../../../src/deadlines/timing.ts";
+import { PROXY_V2_LOCAL } from "../../../../src/protocols/proxy.ts";
+import { makeCertificate } from "../../../config/files.ts";
 import { answering, openDescriptors, refusedPort, serve, silentPort } from "./servers.ts";
 
 const timing = { every: 2_000, timeout: 1_500, fall: 3, rise: 2 };
@@ -287,16 +291,63 @@ describe("https", () => {
     expect((await check({ ...web, verify: false }, server.port)).alive).toBe(false);
     await server.stop();
   });
+
+  describe("as the pool's `tls` says", () => {
+    const folder = mkdtempSync(join(tmpdir(), "holdfast-certificate-"));
+    afterAll(() => rmSync(folder, { recursive: true }));
+    for (const name of ["server", "client"]) makeCertificate(folder, name, [`${name}.example.test`], 2);
+    const file = (name: string) => new NamedFile(name, readFileSync(join(folder, name)));
+    const own = { ca: file("server.crt"), name: "server.example.test" };
+    const tls = { key: file("server.key").text, cert: file("server.crt").text };
+
+    test("a certificate of the pool's own authority is good, for the name that the pool expects", async () => {
+      const server = Bun.serve({ hostname: "127.0.0.1", port: 0, tls, fetch: () => new Response() });
+      expect(await check({ ...web, ...own }, server.port!)).toEqual({ alive: true, reason: "HTTP 200" });
+      const { reason } = await check({ ...web, ...own, name: "other.example.test" }, server.port!);
+      expect(reason).toBe("certificate is for another name");
+      await server.stop(true);
+    });
+
+    test("a server that wants a certificate gets the pool's", async () => {
+      const wanting = { ...tls, ca: file("client.crt").text, requestCert: true, rejectUnauthorized: true };
+      const server = Bun.serve({ hostname: "127.0.0.1", port: 0, tls: wanting, fetch: () => new Response() });
+      expect((await check({ ...web, ...own }, server.port!)).alive).toBe(false);
+      const shown = { cert: file("client.crt"), key: file("client.key") };
+      expect(await check({ ...web, ...own, ...shown }, server.port!)).toEqual({ alive: true, reason: "HTTP 200" });
+      await server.stop(true);
+    });
+
+    test("a PROXY header goes before the handshake", async () => {
+      const behind = Bun.serve({ hostname: "127.0.0.1", port: 0, tls, fetch: () => new Response() });
+      const header = PROXY_V2_LOCAL;
+      const server = await serve((socket) => {
+        const inner = connect(behind.port!, "127.0.0.1");
+        inner.on("error", () => socket.destroy());
+        let skip = header.length;
+        socket.on("data", (piece: Buffer) => {
+          inner.write(piece.subarray(skip));
+          skip = Math.max(0, skip - piece.length);
+        });
+        inner.pipe(socket);
+      });
+      const target = { pool: "web", server: "a", host: "127.0.0.1", port: server.port, proxyProtocol: "v2" } as const;
+      const settings = { ...timing, ...web, ...own } as unknown as HealthCheck;
+      expect(await probe(settings, target, systemTiming).done).toEqual({ alive: true, reason: "HTTP 200" });
+      expect(server.received().subarray(0, header.length)).toEqual(Buffer.from(header));
+      await server.stop();
+      await behind.stop(true);
+    });
+  });
 });
 
 /** A certificate for `localhost`, made for this run. */
 function selfSigned(): { key: string; cert: string } {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-certificate-"));
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const words = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost`;
-  const { exitCode } = Bun.spawnSync(["openssl", ...words.split(" "), "-keyout", key, "-out", cert]);
-  if (exitCode !== 0) throw new Error("openssl made no certificate");
-  const made = { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
+  makeCertificate(folder, "made", ["localhost"], 2);
+  const made = {
+    key: readFileSync(join(folder, "made.key"), "utf8"),
+    cert: readFileSync(join(folder, "made.crt"), "utf8"),
+  };
   rmSync(folder, { recursive: true });
   return made;
 }

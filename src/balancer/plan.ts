@@ -196,6 +196,8 @@ export interface PoolPlan {
     /** What a cookie is: our own, one that the server sets, or the server's with our prefix. */
     readonly mode: "insert" | "learn" | "prefix";
     readonly sameSite: "lax" | "strict" | "none";
+    /** Our own cookie is marked `Secure` under TLS. */
+    readonly secure: boolean;
     /** The cookie's Domain; "": none. */
     readonly domain: string;
   } | null;

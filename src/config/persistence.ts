@@ -1,7 +1,7 @@
 /** `persistence` of a pool: how a client who comes back is recognised. */
 import { COOKIE_MODES, DIRECTORIES, ON_DOWN, RECOGNISED_BY, SAME_SITE } from "./choices.ts";
 import { positiveDuration } from "./quantities.ts";
-import { choice, oneOrMany, section, text, wholeNumber } from "./section.ts";
+import { choice, oneOrMany, section, text, wholeNumber, yesNo } from "./section.ts";
 import { host } from "./web.ts";
 
 /** Without `idle`. */
@@ -23,6 +23,11 @@ export const persistence = section("`persistence`", {
   "same-site": choice("a word for SameSite", SAME_SITE)
     .optional()
     .describe("Of our own cookie: when browsers send it to us from pages of others. Default: `lax`."),
+  secure: yesNo
+    .optional()
+    .describe(
+      "Of our own cookie: marked `Secure` for clients that speak TLS. `false` only for clients that would not send it back then, as Lightstreamer's for Node.js. Default: `true`.",
+    ),
   domain: host
     .optional()
     .describe("The Domain of our own cookie. Default: none, so only the host that set it gets it."),

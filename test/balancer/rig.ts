@@ -43,6 +43,7 @@ export const PERSISTENCE: Persistence = {
   name: "",
   mode: "insert",
   sameSite: "lax",
+  secure: true,
   domain: "",
 };
 

@@ -108,6 +108,7 @@ function planPool(pool: Pool, context: PlanContext): PoolPlan {
           name: persistence.name ?? "",
           mode: persistence.mode,
           sameSite: persistence.sameSite,
+          secure: persistence.secure ?? true,
           domain: persistence.domain ?? "",
         }
       : null,

@@ -48,7 +48,7 @@ class InsertedCookie implements Recogniser {
   readonly #id = new Uint8Array(COOKIE_ID_BYTES);
 
   constructor(setting: PersistenceSetting) {
-    const { name, sameSite, domain } = setting.plan;
+    const { name, sameSite, secure, domain } = setting.plan;
     this.#setting = setting;
     this.#servers = new ServersByFingerprint(setting.servers);
     this.#connected = new Memory(setting, Recognised.COOKIE);
@@ -59,7 +59,7 @@ class InsertedCookie implements Recogniser {
     const attributes = `; Path=/; HttpOnly; SameSite=${site}${domain === "" ? "" : `; Domain=${domain}`}`;
     const age = setting.lifetimeSec === 0 ? "" : "; Max-Age=";
     this.#plain = ascii(`${attributes}${age}`);
-    this.#secure = ascii(`${attributes}; Secure${age}`);
+    this.#secure = ascii(`${attributes}${secure ? "; Secure" : ""}${age}`);
     this.#renewAfterSec = setting.idleSec === 0 ? Number.POSITIVE_INFINITY : setting.idleSec * RENEWED_AFTER;
     this.fieldBytes = this.#before.length + STICKY_COOKIE_CHARACTERS + this.#secure.length + MAX_DIGITS + "\r\n".length;
   }

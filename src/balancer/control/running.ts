@@ -183,6 +183,12 @@ export class RunningBalancer implements Balancer {
           },
         );
       },
+      onServerTlsFailed: (pool, server, reason, detail) =>
+        this.#tell("warn", "server.tls-failed", `TLS with ${pool}/${server} failed: ${detail || reason}`, {
+          pool,
+          server,
+          reason,
+        }),
     });
     if (inheritance) {
       this.#predecessor = this.#neighbour(inheritance.pid, inheritance.columns);

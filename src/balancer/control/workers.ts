@@ -50,6 +50,8 @@ export interface WorkersContext {
   plan(worker: number): Plan;
   /** A worker was lost, its connections have ended; the next one is about to begin. */
   onLost(column: number, why: "threw" | "hung", message: string, connections: number): void;
+  /** TLS with a server fails, as some worker has found. */
+  onServerTlsFailed(pool: string, server: string, reason: string, detail: string): void;
 }
 
 /** One worker as control sees it. */
@@ -147,6 +149,8 @@ export class Workers {
         slot.state = "running";
         slot.generation = message.generation;
         return this.#checkServed();
+      case "server-tls-failed":
+        return this.#context.onServerTlsFailed(message.pool, message.server, message.reason, message.detail);
       case "ended":
       case "connections":
         this.#answers.get(`${slot.index} ${message.request}`)?.(message);

@@ -3,21 +3,24 @@
  * where TLS begins, the handshake where TLS ends here. Behind that it is the connection's account: who the client is, since
  * when, and what is given back at the end.
  */
+import { localAddress } from "../../os/socket.ts";
 import { NEED_MORE } from "../../protocols/result.ts";
 import { newClientHello, readClientHello } from "../../protocols/tls/client-hello.ts";
 import { type Client, newClient } from "../client.ts";
 import { Decision } from "../decide.ts";
 import { ServiceCounter } from "../shared/service-view.ts";
 import { UNTRACKED } from "../shared/sources.ts";
-import { EndCode, RefusalCode } from "../shared/words.ts";
-import { type Channel, type ChannelOwner, NOTHING_YET } from "./channel.ts";
+import { EndCode, HandshakeCode, RefusalCode } from "../shared/words.ts";
+import { type Channel, type ChannelOwner, LOST, NOTHING_YET } from "./channel.ts";
 import type { WorkerContext } from "./context.ts";
 import { proxyEnvelope } from "./greetings.ts";
-import { HANDLERS } from "./handlers.ts";
+import { HANDLERS, type HandledProtocol } from "./handlers.ts";
 import type { Journaled } from "./journal.ts";
 import type { ServiceRuntime } from "./service.ts";
 import { SocketChannel } from "./socket-channel.ts";
 import { Timed } from "./timers.ts";
+import { PEER_CLOSED, PEER_RESET } from "./tls/failures.ts";
+import { TlsChannel } from "./tls/tls-channel.ts";
 
 /**
  * Whom a protocol serves: a connection that has arrived, or one stream of an HTTP/2 connection. The rest of the connection's
@@ -30,8 +33,8 @@ export interface Visit {
   readonly service: ServiceRuntime;
   readonly client: Client;
   readonly channel: Channel;
-  /** The TLS that ends here; null: none. Its facts are for logs and for fields to servers. */
-  readonly tls: null;
+  /** The TLS that ends here; null: none. What it agreed on and the client's certificate are for logs and fields to servers. */
+  readonly tls: TlsChannel | null;
   /** The client's own socket, also for a stream and under TLS. */
   readonly clientFd: number;
   /** When it was accepted: monotonic, unix milliseconds. */
@@ -67,11 +70,14 @@ const NO_BYTES = new Uint8Array(0);
 
 const PROXY_HEADER = 0;
 const CLIENT_HELLO = 1;
-const SERVED = 2;
-const OVER = 3;
+const HANDSHAKE = 2;
+const SERVED = 3;
+const OVER = 4;
 
 const RECORD_HEADER = 5;
 const hello = newClientHello();
+const dialled = new Uint8Array(16);
+const textDecoder = new TextDecoder("latin1");
 
 /** What is told of a connection that never got as far as a server. */
 const NOWHERE = { decision: new Decision(), attempts: 0, queueMs: -1, connectMs: -1 };
@@ -86,7 +92,7 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
   readonly clientFd: number;
   readonly firstBytesDueMs: number;
   channel: Channel;
-  readonly tls = null;
+  tls: TlsChannel | null = null;
   early: Uint8Array = NO_BYTES;
   /** So many early bytes are worth reading a ClientHello again. */
   #helloAt = 0;
@@ -117,17 +123,15 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
     if (!behindProxy && !this.#behindProxy()) return;
     // Who has to speak first has mostly spoken already.
     this.#readFirstBytes();
-    if (!this.#arriving) return;
+    if (this.#state >= SERVED) return;
     this.plane.timers.set(this, this.firstBytesDueMs);
     this.channel.watch();
   }
 
-  onChannel(): void {
-    if (this.#arriving) this.#readFirstBytes();
-  }
-
-  get #arriving(): boolean {
-    return this.#state < SERVED;
+  onChannel(channel: Channel): void {
+    if (channel !== this.channel) return;
+    if (this.#state === HANDSHAKE) this.#shakeHands();
+    else if (this.#state < SERVED) this.#readFirstBytes();
   }
 
   override onDeadline(): void {
@@ -146,7 +150,7 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
       this.early = append(this.early, scratch, read);
       if (this.#state === PROXY_HEADER) this.#readProxyHeader();
       if (this.#state === CLIENT_HELLO) this.#readClientHello();
-      if (!this.#arriving || (read < FIRST_READ && !this.channel.endIsNear)) return;
+      if (this.#state >= HANDSHAKE || (read < FIRST_READ && !this.channel.endIsNear)) return;
     }
   }
 
@@ -161,15 +165,16 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
   /** The client's address is known. @returns whether there is more to read before a protocol serves it. */
   #behindProxy(): boolean {
     if (!this.#admitSource()) return false;
-    if (this.service.plan.protocol !== "tls") {
-      this.#serve();
+    const { protocol, tls } = this.service.plan;
+    if (protocol !== "tls" && tls === null) {
+      this.#serve(protocol);
       return false;
     }
     this.#state = CLIENT_HELLO;
     return true;
   }
 
-  /** It stays with the early bytes: the server gets it as it came. */
+  /** It stays with the early bytes: whoever ends the TLS gets it as it came. */
   #readClientHello(): void {
     const { early, client } = this;
     // In many small pieces it is read again only when one more record is whole.
@@ -182,7 +187,41 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
     }
     client.serverNameLength = hello.serverNameLength;
     if (hello.serverNameLength > 0) client.serverName = hello.serverName.slice(0, hello.serverNameLength);
-    this.#serve();
+    if (this.service.plan.protocol === "tls") this.#serve("tls");
+    else this.#beginTls();
+  }
+
+  #beginTls(): void {
+    const { plane, client, service } = this;
+    const name = textDecoder.decode(client.serverName.subarray(0, client.serverNameLength));
+    localAddress(this.clientFd, dialled);
+    const site = plane.sites.of(service.plan.tls!).find(name, dialled);
+    const watched = (this.channel as SocketChannel).watched;
+    const fd = (this.channel as SocketChannel).handOver();
+    this.tls = TlsChannel.accept(plane, site, fd, this.early, name, this);
+    this.channel = this.tls;
+    this.early = NO_BYTES;
+    this.#state = HANDSHAKE;
+    if (watched) this.channel.watch();
+    this.#shakeHands();
+  }
+
+  #shakeHands(): void {
+    const tls = this.tls!;
+    const result = tls.handshake();
+    if (result === NOTHING_YET) return;
+    const { view } = this.service;
+    if (result === LOST) {
+      view.count(ServiceCounter.HANDSHAKES + HandshakeCode.FAILED, 1);
+      if (tls.failure === PEER_CLOSED) return this.#refuse(RefusalCode["closed-early"], EndCode["client-closed"]);
+      if (tls.failure?.reason === PEER_RESET.reason) {
+        return this.#refuse(RefusalCode["closed-early"], EndCode["client-reset"]);
+      }
+      return this.#refuse(RefusalCode["tls-failed"], EndCode["tls-failed"]);
+    }
+    view.count(ServiceCounter.HANDSHAKES + (tls.resumed ? HandshakeCode.RESUMED : HandshakeCode.FULL), 1);
+    const { protocol } = this.service.plan;
+    this.#serve(protocol === "http" && tls.alpn === "h2" ? "h2" : protocol);
   }
 
   #admitSource(): boolean {
@@ -199,10 +238,10 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
     return false;
   }
 
-  #serve(): void {
+  #serve(protocol: HandledProtocol): void {
     this.#state = SERVED;
     this.plane.timers.clear(this);
-    this.#served = HANDLERS[this.service.plan.protocol].begin(this);
+    this.#served = HANDLERS[protocol].begin(this);
   }
 
   #refuse(refusal: number, end: number): void {

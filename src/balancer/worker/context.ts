@@ -44,7 +44,7 @@ export interface WorkerContext {
   readonly sites: SiteStore;
   readonly targets: TlsTargets;
   /** TLS with a server has failed: control logs why, now and then. */
-  serverTlsFailed(server: Candidate, failure: TlsFailure): void;
+  serverTlsFailed(pool: PoolRuntime, server: Candidate, failure: TlsFailure): void;
   /** A client's connection is over. */
   ended(connection: { readonly number: number }): void;
   /**

@@ -8,6 +8,7 @@ import { sys } from "../../os/libc.ts";
 import { type MappedMemory, memoryBuffer } from "../../os/memory.ts";
 import { type Pollable, Poller, READABLE } from "../../os/poller.ts";
 import type { TokenKey } from "../../protocols/rdp/token.ts";
+import type { Candidate } from "../candidate.ts";
 import type { Client } from "../client.ts";
 import { DEFAULT_MASK, MaskedSource } from "../masked-source.ts";
 import { StickyCookies } from "../persistence/sticky-cookies.ts";
@@ -18,6 +19,7 @@ import { Fingerprinter } from "../shared/fingerprint.ts";
 import type { MemoryLayout } from "../shared/layout.ts";
 import { Ledger } from "../shared/ledger.ts";
 import { Scoreboard } from "../shared/scoreboard.ts";
+import type { ServerId } from "../shared/server-id.ts";
 import { REFUSED_CONNECTIONS, SourceTable } from "../shared/sources.ts";
 import { StickyTable } from "../shared/sticky.ts";
 import { RefusalCode } from "../shared/words.ts";
@@ -25,16 +27,20 @@ import type { Arrival } from "./arrival.ts";
 import type { Accepting, Unfinished, WorkerContext } from "./context.ts";
 import { Journal } from "./journal.ts";
 import { Listener } from "./listener.ts";
+import type { FromWorker } from "./messages.ts";
 import { PoolQueue } from "./queue.ts";
 import { ServiceRuntime } from "./service.ts";
 import { Timers } from "./timers.ts";
 import { TlsTargets } from "./tls/client-context.ts";
+import type { TlsFailure } from "./tls/failures.ts";
 import { SiteStore } from "./tls/sites.ts";
 import { RelayTools } from "./way.ts";
 
 /** The longest sleep: heart and deadlines want to be looked at. */
 const TURN_MS = 100;
 const MAIL_EVERY_MS = 1000;
+/** Control hears of one server's TLS again after this long. */
+const TELL_AGAIN_MS = 60_000;
 /** Of a queue, when one place may be free. They may wait for different servers; the others are asked within TURN_MS. */
 const FIRST_ASKED = 32;
 /** Kinds of fingerprints in the source table: what a source has open, and what it has asked for. */
@@ -79,6 +85,9 @@ export class DataPlane implements WorkerContext {
   readonly #wakes = new Map<number, number>();
   readonly #wakeBytes = new BigUint64Array([1n]);
   readonly #random: () => number;
+  readonly #tell: (message: FromWorker) => void;
+  /** When control was last told of a server whose TLS fails. */
+  readonly #tlsFailures = new Map<ServerId, number>();
   #keys: Pick<Plan, "fingerprintKey" | "tokenKeys"> = { fingerprintKey: new Uint8Array(16), tokenKeys: [] };
   #fingerprinter = new Fingerprinter(this.#keys.fingerprintKey);
   /** Made of the keys, for pools. */
@@ -97,11 +106,13 @@ export class DataPlane implements WorkerContext {
   #roomMayBe = false;
   #servedMs = 0;
 
-  constructor(birth: WorkerBirth, random: () => number) {
+  /** `tell`: what control hears between two answers. */
+  constructor(birth: WorkerBirth, random: () => number, tell: (message: FromWorker) => void = () => {}) {
     const buffer = memoryBuffer(birth.memory);
     const { layout, column } = birth;
     this.column = column;
     this.#random = random;
+    this.#tell = tell;
     this.board = new Scoreboard(buffer, layout, column);
     this.sticky = new StickyTable(buffer, layout, column);
     this.sources = new SourceTable(buffer, layout, column);
@@ -230,6 +241,13 @@ export class DataPlane implements WorkerContext {
   ended({ number }: { readonly number: number }): void {
     this.connections--;
     this.#open.delete(number);
+  }
+
+  serverTlsFailed({ plan: pool }: PoolRuntime, { plan: server }: Candidate, { reason, detail }: TlsFailure): void {
+    const toldMs = this.#tlsFailures.get(server.id) ?? Number.NEGATIVE_INFINITY;
+    if (this.nowMs - toldMs < TELL_AGAIN_MS) return;
+    this.#tlsFailures.set(server.id, this.nowMs);
+    this.#tell({ kind: "server-tls-failed", pool: pool.name, server: server.name, reason, detail });
   }
 
   newest(service: ServiceRuntime): ServiceRuntime {

@@ -4,11 +4,10 @@ import { DataPlane, type WorkerBirth } from "./data-plane.ts";
 import type { EndSelector, FromWorker, ToWorker } from "./messages.ts";
 
 const birth = workerData as WorkerBirth;
-const plane = new DataPlane(birth, Math.random);
 const control = parentPort!;
-let breakNow: "throw" | "hang" | null = null;
-
 const tell = (message: FromWorker) => control.postMessage(message);
+const plane = new DataPlane(birth, Math.random, tell);
+let breakNow: "throw" | "hang" | null = null;
 
 control.on("message", (message: ToWorker) => {
   switch (message.kind) {

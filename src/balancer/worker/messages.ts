@@ -27,6 +27,14 @@ export interface EndSelector {
 /** From a worker. */
 export type FromWorker =
   | { readonly kind: "ready"; readonly generation: number }
+  /** TLS with a server failed, at most once a minute for each server. */
+  | {
+      readonly kind: "server-tls-failed";
+      readonly pool: string;
+      readonly server: string;
+      readonly reason: string;
+      readonly detail: string;
+    }
   | { readonly kind: "ended"; readonly request: number; readonly count: number }
   /** Numbers only, 4 bytes each: the worker serves nobody while it tells of tens of thousands. */
   | { readonly kind: "connections"; readonly request: number; readonly numbers: Uint32Array };

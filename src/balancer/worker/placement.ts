@@ -11,13 +11,15 @@ import { PoolCounter } from "../shared/pool-view.ts";
 import { ServerCounter } from "../shared/server-view.ts";
 import { ServiceCounter } from "../shared/service-view.ts";
 import { EndCode, Reason, RefusalCode } from "../shared/words.ts";
-import { type Channel, type ChannelOwner, LOST } from "./channel.ts";
+import { type Channel, type ChannelOwner, LOST, NOTHING_YET } from "./channel.ts";
 import type { WorkerContext } from "./context.ts";
 import type { Waiting } from "./queue.ts";
 import type { RouteRuntime } from "./routing.ts";
 import type { ServiceRuntime } from "./service.ts";
 import { SocketChannel } from "./socket-channel.ts";
 import { Timed } from "./timers.ts";
+import { OFFER_HTTP1, OFFER_HTTP2 } from "./tls/alpn.ts";
+import { TlsChannel } from "./tls/tls-channel.ts";
 
 const IDLE = 0;
 const QUEUED = 1;
@@ -85,6 +87,8 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
   #waitsFor: PoolRuntime | null = null;
   /** While connecting. */
   #channel: Channel | null = null;
+  /** The same, while it shakes hands. */
+  #tls: TlsChannel | null = null;
   #reserved = false;
   #dialledMs = 0;
   #queuedMs = 0;
@@ -226,9 +230,10 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
       sys.close(fd);
       return this.#connectFailed(EMFILE);
     }
+    this.#dialledMs = performance.now();
+    if (this.decision.pool!.plan.tls !== null) return this.#connectTls(fd);
     const channel = new SocketChannel(plane, fd, this);
     this.#channel = channel;
-    this.#dialledMs = performance.now();
     // A server nearby has accepted by now: bytes that are at hand go out at once, which saves a turn of the loop.
     const first = this.#firstBytes();
     if (first.length > 0) {
@@ -236,22 +241,72 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
       if (sent > 0) return this.#connected(first, sent);
       if (sent === LOST) return this.#connectFailed(channel.lostBy);
     }
-    plane.timers.set(this, plane.nowMs + this.decision.pool!.plan.connectTimeoutMs);
+    this.#waitForChannel();
     // Room to write is how the kernel says that it is connected.
     channel.writable = false;
     channel.watch();
   }
 
+  #waitForChannel(): void {
+    this.#plane.timers.set(this, this.#plane.nowMs + this.decision.pool!.plan.connectTimeoutMs);
+  }
+
   #firstBytes(): Uint8Array {
+    return this.#behindProxyHeader(this.#owner.firstBytes());
+  }
+
+  #behindProxyHeader(bytes: Uint8Array): Uint8Array {
     const { service, client, clientFd } = this.#owner;
-    return service.firstBytes(this.decision.pool!, client, clientFd, this.#owner.firstBytes());
+    return service.firstBytes(this.decision.pool!, client, clientFd, bytes);
   }
 
   onChannel(channel: Channel): void {
-    if (this.#state !== CONNECTING) return;
+    if (this.#state !== CONNECTING || channel !== this.#channel) return;
+    if (channel === this.#tls) return this.#shakeHands(this.#tls);
     const code = channel.broken ? socketError(channel.fd) : 0;
     if (code !== 0) return this.#connectFailed(code);
+    if (this.decision.pool!.plan.tls !== null) return this.#sendProxyHeader(channel);
     this.#connected(this.#firstBytes(), 0);
+  }
+
+  // TLS with the server
+
+  #connectTls(fd: number): void {
+    this.#waitForChannel();
+    if (this.decision.pool!.plan.sendProxy === "off") return this.#beginTls(fd);
+    const channel = new SocketChannel(this.#plane, fd, this);
+    this.#channel = channel;
+    channel.writable = false;
+    channel.watch();
+  }
+
+  /** A PROXY header goes out in front of the TLS. A socket that has just connected has room for its hundred bytes. */
+  #sendProxyHeader(channel: Channel): void {
+    const header = this.#behindProxyHeader(NO_BYTES);
+    const sent = channel.write(header, header.length);
+    if (sent !== header.length) return this.#connectFailed(channel.lostBy);
+    this.#beginTls((channel as SocketChannel).handOver());
+  }
+
+  #beginTls(fd: number): void {
+    const { service } = this.#owner;
+    const { server, pool } = this.decision;
+    const target = this.#plane.targets.of(server!.plan);
+    const alpn = service.plan.protocol === "http" ? (pool!.plan.http2 ? OFFER_HTTP2 : OFFER_HTTP1) : null;
+    this.#tls = TlsChannel.connect(this.#plane, target, fd, alpn, this);
+    this.#channel = this.#tls;
+    // The ClientHello goes out right behind the connect.
+    this.#shakeHands(this.#tls);
+  }
+
+  #shakeHands(channel: TlsChannel): void {
+    const result = channel.handshake();
+    if (result === NOTHING_YET) return channel.watch();
+    this.#tls = null;
+    if (result !== LOST) return this.#connected(this.#owner.firstBytes(), 0);
+    const { pool, server } = this.decision;
+    if (channel.lostBy === 0) this.#plane.serverTlsFailed(pool!, server!, channel.failure!);
+    this.#connectFailed(channel.lostBy);
   }
 
   #connected(first: Uint8Array, sent: number): void {
@@ -318,6 +373,7 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
   #closeChannel(): void {
     const channel = this.#channel;
     this.#channel = null;
+    this.#tls = null;
     channel?.close(false);
   }
 

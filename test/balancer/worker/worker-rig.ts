@@ -127,9 +127,10 @@ export class WorkerRig {
     );
   }
 
-  /** Ends of a service's connections, likewise. */
-  ended(service: string): Partial<Record<End, number>> {
+  /** Ends of a service's connections, likewise, once all have ended. */
+  async ended(service: string): Promise<Partial<Record<End, number>>> {
     const view = this.service(service);
+    await this.until("its connections to end", () => view.open() === 0);
     return Object.fromEntries(
       ENDS.map((name) => [name, view.total(ServiceCounter.ENDED + EndCode[name])]).filter(([, n]) => n),
     );

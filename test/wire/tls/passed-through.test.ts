@@ -88,7 +88,7 @@ test.each([
   const [error] = (await once(socket, "error")) as [Error & { code?: string }];
   expect(`${error.code} ${error.message}`).toMatch(/unrecognized.name/i);
   expect(rig.refused("web")).toEqual({ "no-route": 1 });
-  expect(rig.ended("web")).toEqual({ "not-allowed": 1 });
+  expect(await rig.ended("web")).toEqual({ "not-allowed": 1 });
 });
 
 test("no name at all goes where a route has none", async () => {
@@ -157,7 +157,7 @@ test("what is no ClientHello gets no server", async () => {
   const client = await Client.connect(rig.port("web"), { first: "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n" });
   await client.ended;
   expect(rig.refused("web")).toEqual({ "bad-client-hello": 1 });
-  expect(rig.ended("web")).toEqual({ "bad-protocol": 1 });
+  expect(await rig.ended("web")).toEqual({ "bad-protocol": 1 });
 });
 
 test("a ClientHello that is never finished is not waited for longer than timeouts.request", async () => {

@@ -1,5 +1,6 @@
 /** Cookies in a request's and a response's fields (RFC 6265), found without a copy. */
-import type { FieldTable, Span } from "./fields.ts";
+import { isBlank } from "../ascii.ts";
+import { Field, type FieldTable, type Span } from "./fields.ts";
 
 /** A Set-Cookie field: where its parts are. */
 export interface SetCookie {
@@ -10,15 +11,59 @@ export interface SetCookie {
   valueEnd: number;
 }
 
+const SEMICOLON = 0x3b;
+const EQUALS = 0x3d;
+const QUOTE = 0x22;
+
 /**
  * Finds the cookie `name` (case matters) in all Cookie fields; the first counts, as for servers. `out` is its value without
  * quotes around it.
  */
-export function findCookie(_bytes: Uint8Array, _fields: FieldTable, _name: Uint8Array, _out: Span): boolean {
+export function findCookie(bytes: Uint8Array, fields: FieldTable, name: Uint8Array, out: Span): boolean {
+  for (let i = fields.find(Field.COOKIE); i >= 0; i = fields.find(Field.COOKIE, i + 1)) {
+    const end = fields.valueEnd(i);
+    let at = fields.valueAt(i);
+    while (at < end) {
+      while (at < end && (isBlank(bytes[at]!) || bytes[at] === SEMICOLON)) at++;
+      const begin = at;
+      while (at < end && bytes[at] !== SEMICOLON) at++;
+      if (readPair(bytes, begin, at, name, out)) return true;
+    }
+  }
   return false;
 }
 
 /** Finds the last Set-Cookie for `name` (case matters), which is the one that a browser keeps. */
-export function findSetCookie(_bytes: Uint8Array, _fields: FieldTable, _name: Uint8Array, _out: SetCookie): boolean {
-  return false;
+export function findSetCookie(bytes: Uint8Array, fields: FieldTable, name: Uint8Array, out: SetCookie): boolean {
+  let found = false;
+  for (let i = fields.find(Field.SET_COOKIE); i >= 0; i = fields.find(Field.SET_COOKIE, i + 1)) {
+    const end = fields.valueEnd(i);
+    let at = fields.valueAt(i);
+    while (at < end && bytes[at] !== SEMICOLON) at++;
+    if (!readPair(bytes, fields.valueAt(i), at, name, pair)) continue;
+    out.index = i;
+    out.valueAt = pair.at;
+    out.valueEnd = pair.end;
+    found = true;
+  }
+  return found;
+}
+
+const pair: Span = { at: 0, end: 0 };
+
+/** Is `bytes[from, to)` the pair of `name`? Then `out` is its value, without blanks and quotes around it. */
+function readPair(bytes: Uint8Array, from: number, to: number, name: Uint8Array, out: Span): boolean {
+  let at = from + name.length;
+  if (at >= to) return false;
+  for (let i = 0; i < name.length; i++) if (bytes[from + i] !== name[i]) return false;
+  while (at < to && isBlank(bytes[at]!)) at++;
+  if (at === to || bytes[at] !== EQUALS) return false;
+  at++;
+  let end = to;
+  while (at < end && isBlank(bytes[at]!)) at++;
+  while (end > at && isBlank(bytes[end - 1]!)) end--;
+  const quoted = end - at >= 2 && bytes[at] === QUOTE && bytes[end - 1] === QUOTE;
+  out.at = quoted ? at + 1 : at;
+  out.end = quoted ? end - 1 : end;
+  return true;
 }

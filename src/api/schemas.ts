@@ -7,7 +7,7 @@ import {
   type Session,
   type StatusReport,
 } from "../balancer/control/balancer.ts";
-import { ENDS, RECOGNISED_BY, REFUSALS, RETURNS } from "../balancer/shared/words.ts";
+import { ENDS, HANDSHAKES, RECOGNISED_BY, REFUSALS, RESPONSE_CLASSES, RETURNS } from "../balancer/shared/words.ts";
 import { ERRORS, type ErrorCode } from "../errors.ts";
 
 const time = z.string().meta({ format: "date-time", examples: ["2026-11-21T14:02:00.000Z"] });
@@ -78,6 +78,14 @@ export const statusSchema = z
         refused: z.partialRecord(z.enum(REFUSALS), z.number()),
         ended: z.partialRecord(z.enum(ENDS), z.number()),
         recognised: z.partialRecord(z.enum(RECOGNISED_BY), z.number()),
+        http: z
+          .object({
+            requestsPerSec: z.number(),
+            responses: z.partialRecord(z.enum(RESPONSE_CLASSES), z.number()),
+            serverConnections: z.object({ new: z.number(), reused: z.number() }),
+          })
+          .exactOptional(),
+        handshakes: z.partialRecord(z.enum(HANDSHAKES), z.number()).exactOptional(),
       }),
     ),
     pools: z.array(
@@ -90,6 +98,9 @@ export const statusSchema = z
         returns: z.partialRecord(z.enum(RETURNS), z.number()),
         servers: z.array(serverStatus),
       }),
+    ),
+    certificates: z.array(
+      z.object({ name: z.string(), hosts: z.array(z.string()), usedBy: z.array(z.string()), until: time }),
     ),
     ownSession: z.object({ came: z.number(), own: z.number(), ratio: z.number().nullable() }),
     sticky: z.object({

@@ -87,6 +87,9 @@ export function report(now = NOW): StatusReport {
       },
     ],
     pools: [pool(before)],
+    certificates: [
+      { name: "push.crt", hosts: ["push.example.test"], usedBy: ["service push"], until: ago(-90 * DAY, now) },
+    ],
     ownSession: { came: 4_312, own: 4_311, ratio: 4_311 / 4_312 },
     sticky: { entries: 195, capacity: 1_048_576, evictions: { full: 0, expired: 0 } },
   };
@@ -155,6 +158,8 @@ export class FakeBalancer implements Balancer {
       lastReload: { success: true, at: ago(33 * MINUTE) },
       workerRestarts: { hung: 1 },
       pools: { rds: { connect, queue: noTimes() } },
+      requests: {},
+      lost: { records: 3, logLines: 2, untrackedSources: 1, stickyWrites: 0 },
     };
   }
 

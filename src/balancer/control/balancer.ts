@@ -6,7 +6,7 @@
  * process began and count both processes of a takeover.
  */
 import type { Problem } from "../../config/problem.ts";
-import type { End, RecognisedBy, Refusal, Return } from "../shared/words.ts";
+import type { End, Handshake, RecognisedBy, Refusal, ResponseClass, Return } from "../shared/words.ts";
 
 /** What the admin API needs of a running balancer. All methods belong to the main thread. */
 export interface Balancer {
@@ -55,6 +55,8 @@ export interface StatusReport {
   services: ServiceStatus[];
   /** In the order of the file. */
   pools: PoolStatus[];
+  /** Certificates that we show, in the order of the file. */
+  certificates: CertificateStatus[];
   /** Of the users who came back while they were remembered, how many landed on their own server; ratio null for none. */
   ownSession: { came: number; own: number; ratio: number | null };
   sticky: { entries: number; capacity: number; evictions: { full: number; expired: number } };
@@ -64,6 +66,16 @@ export interface Attention {
   severity: "error" | "warning";
   /** A sentence without a full stop: "rds/rds3 is down for 6m 12s: connection refused". */
   text: string;
+}
+
+export interface CertificateStatus {
+  /** Of its file. */
+  name: string;
+  /** What it is for, `*.` for wildcards. */
+  hosts: string[];
+  /** "service push", "pool web". */
+  usedBy: string[];
+  until: string;
 }
 
 export interface WorkerStatus {
@@ -95,6 +107,18 @@ export interface ServiceStatus {
   refused: Partial<Record<Refusal, number>>;
   ended: Partial<Record<End, number>>;
   recognised: Partial<Record<RecognisedBy, number>>;
+  /** Only for services that speak HTTP. */
+  http?: HttpStatus;
+  /** TLS handshakes with clients; only where TLS ends here. */
+  handshakes?: Partial<Record<Handshake, number>>;
+}
+
+export interface HttpStatus {
+  requestsPerSec: number;
+  /** Requests that are over, by what they were answered with. */
+  responses: Partial<Record<ResponseClass, number>>;
+  /** Requests that went to a server over a new connection, or over one that was open already. */
+  serverConnections: { new: number; reused: number };
 }
 
 export interface PoolStatus {
@@ -170,6 +194,19 @@ export interface Measures {
   workerRestarts: Record<string, number>;
   /** By the pool's name. */
   pools: Record<string, { connect: Histogram; queue: Histogram }>;
+  /** By the name of a service that speaks HTTP: from a request's first byte to the last of its answer. */
+  requests: Record<string, Histogram>;
+  /** What was not done because there was no room or time for it. */
+  lost: {
+    /** Records of connections and requests that found their ring full. */
+    records: number;
+    /** Lines of the log that its reader was too slow for. */
+    logLines: number;
+    /** Connections that were admitted without being counted for their source. */
+    untrackedSources: number;
+    /** Writes to the sticky table that were given up. */
+    stickyWrites: number;
+  };
 }
 
 export interface ReloadReport {

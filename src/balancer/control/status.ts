@@ -6,9 +6,10 @@ import type { Scoreboard } from "../shared/scoreboard.ts";
 import { ServerCounter } from "../shared/server-view.ts";
 import { ServiceCounter } from "../shared/service-view.ts";
 import type { StickyTable } from "../shared/sticky.ts";
-import { ENDS, RECOGNISED_BY, REFUSALS, RETURNS, ServerState } from "../shared/words.ts";
+import { ENDS, HANDSHAKES, RECOGNISED_BY, REFUSALS, RESPONSE_CLASSES, RETURNS, ServerState } from "../shared/words.ts";
 import type {
   Attention,
+  CertificateStatus,
   PoolStatus,
   ServerStateName,
   ServerStatus,
@@ -17,6 +18,7 @@ import type {
   StatusReport,
   WorkerStatus,
 } from "./balancer.ts";
+import { certificateAttention, certificateStatus } from "./certificate-status.ts";
 import type { SessionDirectory } from "./directory.ts";
 import type { RateMeter } from "./rates.ts";
 import { type ConditionReport, explain } from "./server-states.ts";
@@ -47,6 +49,7 @@ export function makeStatus(context: StatusContext): StatusReport {
   const { config, predecessor } = context;
   const pools = Object.values(config.pools).map((pool) => poolStatus(pool, context));
   const services = Object.values(config.services).map((service) => serviceStatus(service, pools, context));
+  const certificates = certificateStatus(config);
   const own = sum(pools.map((pool) => pool.returns.own ?? 0));
   const came = sum(pools.map(cameBack));
   return {
@@ -58,9 +61,10 @@ export function makeStatus(context: StatusContext): StatusReport {
     generation: { number: context.generation.number, at: rfc3339(context.generation.atMs) },
     workers: context.workers,
     ...(predecessor && { predecessor }),
-    attention: attention(pools, context),
+    attention: attention(pools, certificates, context),
     services,
     pools,
+    certificates,
     ownSession: { came, own, ratio: came === 0 ? null : own / came },
     sticky: {
       entries: context.sticky.entries(),
@@ -79,6 +83,7 @@ function serviceStatus(service: Service, pools: readonly PoolStatus[], context: 
   const view = context.board.service(context.slots.service(service.name));
   const names = [...new Set(service.routes.flatMap((route) => route.pool))];
   const mine = pools.filter((pool) => names.includes(pool.name));
+  const rates = context.rates.of(service.name);
   const count = (from: number, words: readonly string[]) =>
     Object.fromEntries(words.map((word, index) => [word, view.total(from + index)]));
   return {
@@ -89,20 +94,30 @@ function serviceStatus(service: Service, pools: readonly PoolStatus[], context: 
     pools: names,
     sessions: context.directory.countOf(service.name),
     open: view.open(),
-    ...context.rates.of(service.name),
+    newPerSec: rates.newPerSec,
+    inPerSec: rates.inPerSec,
+    outPerSec: rates.outPerSec,
     total: view.total(ServiceCounter.TOTAL),
     bytesIn: view.total(ServiceCounter.BYTES_IN),
     bytesOut: view.total(ServiceCounter.BYTES_OUT),
     refused: count(ServiceCounter.REFUSED, REFUSALS),
     ended: count(ServiceCounter.ENDED, ENDS),
     recognised: count(ServiceCounter.RECOGNISED, RECOGNISED_BY),
+    ...(service.protocol === "http" && {
+      http: {
+        requestsPerSec: rates.requestsPerSec,
+        responses: count(ServiceCounter.RESPONSES, RESPONSE_CLASSES),
+        serverConnections: { new: view.total(ServiceCounter.DIALLED), reused: view.total(ServiceCounter.REUSED) },
+      },
+    }),
+    ...(service.tls && { handshakes: count(ServiceCounter.HANDSHAKES, HANDSHAKES) }),
   };
 }
 
 const USABLE: readonly ServerStateName[] = ["up", "starting", "full", "overloaded", "draining"];
 
 function serviceState(servers: readonly ServerStatus[]): ServiceState {
-  if (servers.every(({ state }) => state === "up")) return servers.length > 0 ? "up" : "down";
+  if (servers.every(({ state }) => state === "up")) return "up"; // without servers, it answers by itself
   return servers.some(({ state }) => USABLE.includes(state)) ? "degraded" : "down";
 }
 
@@ -152,8 +167,12 @@ function serverStatus(pool: Pool, server: Server, context: StatusContext): Serve
   };
 }
 
-function attention(pools: readonly PoolStatus[], context: StatusContext): Attention[] {
-  const found: Attention[] = [];
+function attention(
+  pools: readonly PoolStatus[],
+  certificates: readonly CertificateStatus[],
+  context: StatusContext,
+): Attention[] {
+  const found = certificateAttention(certificates, context.nowMs);
   for (const pool of pools) {
     for (const server of pool.servers) {
       const condition = context.servers.condition(`${pool.name}/${server.name}`)!;

@@ -52,6 +52,8 @@ export interface WorkerContext {
    * HTTP connection between two requests) asks; a relay keeps the plan that it began with.
    */
   newest(service: ServiceRuntime): ServiceRuntime;
+  /** Is the pool, as it is, one of the newest plan? */
+  isCurrent(pool: PoolRuntime): boolean;
   /** It has more to move than one turn allows. */
   unfinished(connection: Unfinished): void;
   /** The listener has more to accept than one turn allows, or no descriptors. */

@@ -254,6 +254,10 @@ export class DataPlane implements WorkerContext {
     return this.#services.get(service.plan.id) ?? service;
   }
 
+  isCurrent(pool: PoolRuntime): boolean {
+    return this.#pools.get(pool.plan.id) === pool;
+  }
+
   /** All open connections of clients, whatever serves them. */
   open(): Iterable<Arrival> {
     return this.#open.values();

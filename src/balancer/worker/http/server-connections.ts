@@ -2,7 +2,7 @@
  * Idle connections to servers, kept for the next request: those of one worker, bounded for each server, the newest first.
  *
  * Each is watched: a server that closes one, or says something nobody asked for, loses it at once (RFC 9112 9.3, 9.6). All
- * of a server's go when it is down or no longer in the plan.
+ * of a server's go within a second when it is down, or when a new plan has changed anything of its pool.
  */
 
 import { sys } from "../../../os/libc.ts";
@@ -49,6 +49,7 @@ export class ServerConnections extends Timed {
 
   /** Keeps a connection whose last answer was complete, or closes it where there is no place for it. */
   keep(server: Candidate, pool: PoolRuntime, port: number, channel: Channel): void {
+    if (!this.#plane.isCurrent(pool)) return channel.close(false);
     let idle = this.#servers.get(server);
     if (idle === undefined) {
       idle = new IdleConnections(server, pool);
@@ -63,19 +64,10 @@ export class ServerConnections extends Timed {
     this.#plane.timers.set(this, this.#plane.nowMs + SWEEP_MS);
   }
 
-  /** Closes what is kept to servers that the plan in use has no longer. */
-  retain(isCurrent: (pool: PoolRuntime) => boolean): void {
-    for (const [server, idle] of this.#servers) {
-      if (isCurrent(idle.pool)) continue;
-      idle.closeAll();
-      this.#servers.delete(server);
-    }
-  }
-
   override onDeadline(nowMs: number): void {
     this.#swept = true;
     for (const [server, idle] of this.#servers) {
-      if (!server.view.takesKnown()) idle.closeAll();
+      if (!server.view.takesKnown() || !this.#plane.isCurrent(idle.pool)) idle.closeAll();
       else idle.closeOlderThan(nowMs - idle.pool.plan.keepAlive.idleMs);
       if (idle.size === 0) this.#servers.delete(server);
     }

@@ -126,6 +126,7 @@ export class Workers {
       process,
       startSec,
       column: slot.column,
+      epoch: this.#context.columns.epoch(slot.column),
       wakes: this.#slots.map(({ column, wake }) => ({ column, fd: wake })),
       plan: this.#plan(slot),
     };
@@ -295,7 +296,6 @@ export class Workers {
       this.#cleanUp(slot);
       // Before the next worker of this column tells of connections of its own.
       this.#context.onLost(slot.column, why, message, connections);
-      columns.revive(slot.column);
       this.#spawn(slot);
     });
   }

@@ -1,8 +1,9 @@
 /**
  * Who counts where: a column for each worker of both processes of a takeover, with its heartbeat.
  *
- * Control claims, evicts and frees; the worker only beats. A worker that finds itself evicted stops before it touches
- * another descriptor: control may be closing them.
+ * Control claims, evicts and frees; the worker only beats. Each worker is born into the column's epoch of that time, and
+ * evicting begins the next one. A worker that finds another epoch than its own stops before it touches another descriptor:
+ * control may be closing them, or the next worker of the column may have them already.
  */
 import { COLUMN_WORDS, MAX_COLUMNS, type MemoryLayout, RETIRED_COLUMN } from "./layout.ts";
 
@@ -10,10 +11,10 @@ const STATE = 0;
 const PID = 1;
 const BEAT = 2;
 const CONNECTIONS = 3;
+const EPOCH = 4;
 
 const FREE = 0;
 const RUNNING = 1;
-const EVICTED = 2;
 
 export class Columns {
   readonly #words: Int32Array;
@@ -33,26 +34,21 @@ export class Columns {
     return -1;
   }
 
-  /** Control: the column is in use again by a new worker of the same process. */
-  revive(column: number): void {
-    Atomics.store(this.#words, column * COLUMN_WORDS + STATE, RUNNING);
-  }
-
-  /** Control: the worker of this column has to stop. */
+  /** Control: the worker of this column has to stop, however late it finds out. */
   evict(column: number): void {
-    Atomics.store(this.#words, column * COLUMN_WORDS + STATE, EVICTED);
+    Atomics.add(this.#words, column * COLUMN_WORDS + EPOCH, 1);
   }
 
-  /** Worker: must I stop? */
-  isEvicted(column: number): boolean {
-    return Atomics.load(this.#words, column * COLUMN_WORDS + STATE) === EVICTED;
+  /** The epoch into which a worker of this column is born now. Any. */
+  epoch(column: number): number {
+    return Atomics.load(this.#words, column * COLUMN_WORDS + EPOCH);
   }
 
-  /** Control: nobody counts here any more. */
+  /** Control: nobody counts here any more. The epoch goes on: a thread that wakes up late must not find its own again. */
   free(column: number): void {
     // The state last: another process may claim the column the moment it is free.
     for (let word = COLUMN_WORDS - 1; word >= STATE; word--) {
-      Atomics.store(this.#words, column * COLUMN_WORDS + word, 0);
+      if (word !== EPOCH) Atomics.store(this.#words, column * COLUMN_WORDS + word, 0);
     }
   }
 

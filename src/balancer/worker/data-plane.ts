@@ -54,6 +54,8 @@ export interface WorkerBirth {
   /** Which of the two processes that may share the memory: 0 or 1. */
   readonly process: number;
   readonly column: number;
+  /** Of the column: with another one this worker has to stop. */
+  readonly epoch: number;
   /** When the process began, unix seconds: ids of connections are unique over restarts. */
   readonly startSec: number;
   /** Descriptors (eventfd) that wake the workers of this process, by column. */
@@ -82,6 +84,7 @@ export class DataPlane implements WorkerContext {
   mail = false;
   #mailedMs = 0;
   readonly #columns: Columns;
+  readonly #epoch: number;
   readonly #wakes = new Map<number, number>();
   readonly #wakeBytes = new BigUint64Array([1n]);
   readonly #random: () => number;
@@ -111,6 +114,7 @@ export class DataPlane implements WorkerContext {
     const buffer = memoryBuffer(birth.memory);
     const { layout, column } = birth;
     this.column = column;
+    this.#epoch = birth.epoch;
     this.#random = random;
     this.#tell = tell;
     this.board = new Scoreboard(buffer, layout, column);
@@ -133,7 +137,7 @@ export class DataPlane implements WorkerContext {
   turn(): boolean {
     const busy = this.#unfinished.length > 0 || this.#roomMayBe || this.#mayAccept();
     const ready = this.poller.wait(busy ? 0 : TURN_MS);
-    if (this.#columns.isEvicted(this.column)) return false;
+    if (this.#columns.epoch(this.column) !== this.#epoch) return false;
     this.#tellTime();
     if (ready > 0) this.poller.dispatch(ready);
     if (this.#unfinished.length > 0) this.#goOn();

@@ -92,7 +92,16 @@ test("who waits gets a place that nobody told of, however busy the worker is", (
   };
   const wake = sys.eventfd(0, NONBLOCK);
   open.push(wake);
-  const birth = { memory, layout, process: 0, column, startSec: NOW_SEC, wakes: [{ column, fd: wake }], plan };
+  const birth = {
+    memory,
+    layout,
+    process: 0,
+    column,
+    epoch: 0,
+    startSec: NOW_SEC,
+    wakes: [{ column, fd: wake }],
+    plan,
+  };
   const plane = new DataPlane(birth, () => 0);
   const byte = new Uint8Array(1);
   // Each turn has something to do: the first client never stops speaking.

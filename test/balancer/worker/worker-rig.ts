@@ -84,6 +84,7 @@ export class WorkerRig {
       layout,
       process: 0,
       column: rig.#column,
+      epoch: rig.#columns.epoch(rig.#column),
       startSec: NOW_SEC,
       wakes: [{ column: rig.#column, fd: rig.#wake }],
       plan: rig.#plan(sketch),

@@ -91,13 +91,21 @@ function advisePersistence({ name, persistence }: Pool, services: readonly Servi
   return findings;
 }
 
-/** Browsers take a cookie that goes along with requests from other sites over TLS only. */
+/** Browsers take a cookie that goes along with requests from other sites only if it is marked `Secure`. */
 function adviseCookie({ name, persistence }: Pool, services: readonly Service[]): Finding[] {
-  if (!persistence?.by.includes("cookie") || persistence.sameSite !== "none") return [];
+  const ownMode = persistence?.by.includes("cookie") && persistence.mode === "insert";
+  if (!ownMode || persistence.sameSite !== "none") return [];
+  const at = {
+    code: "config/insecure-cookie",
+    path: ["pools", name, "persistence", "same-site"],
+    at: "value",
+  } as const;
+  if (persistence.secure === false) {
+    return [{ ...at, message: "browsers refuse a cookie with `same-site: none` that is not marked `Secure`" }];
+  }
   const plain = services.find(({ protocol, tls }) => protocol === "http" && tls === undefined);
   if (plain === undefined) return [];
-  const message = `service ${quote(plain.name)} has no \`tls\`, so browsers refuse its cookie`;
-  return [{ code: "config/insecure-cookie", path: ["pools", name, "persistence", "same-site"], at: "value", message }];
+  return [{ ...at, message: `service ${quote(plain.name)} has no \`tls\`, so browsers refuse its cookie` }];
 }
 
 function adviseForwarding({ name, protocol, forwarded }: Service): Finding[] {

@@ -10,8 +10,8 @@ export const MAX_SERVERS = 4_096;
 /** Ways that need the name of what they read. A pool has one name, so it has one of these ways. */
 const NAMED: ReadonlySet<unknown> = new Set(["cookie", "header", "query"]);
 /** Keys that only a cookie has a use for, and of those the ones that only our own has. */
-const COOKIE_KEYS = ["mode", "same-site", "domain"];
-const OWN_COOKIE_KEYS: ReadonlySet<string> = new Set(["same-site", "domain"]);
+const COOKIE_KEYS = ["mode", "same-site", "domain", "secure"];
+const OWN_COOKIE_KEYS: ReadonlySet<string> = new Set(["same-site", "domain", "secure"]);
 
 /** Findings about the pools, one after the other. */
 export function checkPools(pools: unknown): Finding[] {
@@ -85,9 +85,12 @@ function checkPersistence(persistence: unknown, path: Path): Finding[] {
       );
     }
   }
-  const isHostCookie = typeof name === "string" && name.startsWith("__Host-") && ways.includes("cookie");
-  if (isHostCookie && Object.hasOwn(persistence, "domain")) {
+  const prefix = /^__(?:Host|Secure)-/.exec(ways.includes("cookie") ? String(name) : "")?.[0];
+  if (prefix === "__Host-" && Object.hasOwn(persistence, "domain")) {
     findings.push(conflict("domain", "browsers refuse a cookie `__Host-…` with a Domain"));
+  }
+  if (prefix !== undefined && persistence.secure === false) {
+    findings.push(conflict("secure", `browsers refuse a cookie \`${prefix}…\` that is not marked \`Secure\``));
   }
   return findings;
 }

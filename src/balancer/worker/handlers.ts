@@ -2,6 +2,8 @@
 import type { ServicePlan } from "../plan.ts";
 import type { ProtocolHandler } from "./arrival.ts";
 import { relayed, relayedRdp } from "./connection.ts";
+import { http } from "./http/http-worker.ts";
+import { http2 } from "./http2/client-connection.ts";
 
 /** What a service speaks; `h2` where the client of an HTTP service has agreed on HTTP/2. */
 export type HandledProtocol = ServicePlan["protocol"] | "h2";
@@ -10,6 +12,6 @@ export const HANDLERS: Readonly<Record<HandledProtocol, ProtocolHandler>> = {
   tcp: relayed,
   tls: relayed,
   rdp: relayedRdp,
-  http: relayed,
-  h2: relayed,
+  http,
+  h2: http2,
 };

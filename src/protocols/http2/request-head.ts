@@ -4,7 +4,7 @@
  */
 import { ascii, isBlank, isDigit, lower, writeDecimal } from "../ascii.ts";
 import { CHARACTERS, IN_METHOD, IN_TARGET, IN_TOKEN, IN_VALUE } from "../http1/characters.ts";
-import { Field, fieldCode } from "../http1/fields.ts";
+import { Field, fieldCode, UNDERSCORED } from "../http1/fields.ts";
 import type { Reasons } from "../result.ts";
 import type { FieldList } from "./field-list.ts";
 
@@ -213,7 +213,8 @@ function checkField(list: FieldList, field: number): number {
   for (let i = valueAt; i < valueEnd; i++) if ((CHARACTERS[bytes[i]!]! & IN_VALUE) === 0) return MALFORMED_VALUE;
   if (valueEnd > valueAt && (isBlank(bytes[valueAt]!) || isBlank(bytes[valueEnd - 1]!))) return MALFORMED_VALUE;
   const code = fieldCode(bytes, nameAt, valueAt);
-  switch (code) {
+  // The parser of HTTP/1.1 refuses all that some servers take for another name; these are clear already.
+  switch (code & ~UNDERSCORED) {
     case Field.CONNECTION:
     case Field.PROXY_CONNECTION:
     case Field.KEEP_ALIVE:

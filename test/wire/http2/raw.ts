@@ -20,9 +20,9 @@ import {
   HEADERS,
   newFrameHeader,
   PREFACE,
+  RST_STREAM,
   readFrameHeader,
   readWord,
-  RST_STREAM,
   SETTINGS,
   WINDOW_UPDATE,
   writeFrameHeader,
@@ -195,7 +195,7 @@ export class RawClient {
       },
       unixMs: 1_800_000_000_000,
       timers: this.#timers,
-      journal: { nextConnection: () => ++numbers },
+      journal: { nextConnection: () => ++numbers, ended: () => {} },
       newest: (service: unknown) => service,
       unfinished: (one: Unfinished) => this.#unfinished.push(one),
     } as unknown as WorkerContext;
@@ -361,7 +361,12 @@ export function fieldsOf(list: FieldList): string[] {
 
 // Frames
 
-export function frame(type: number, flags: number, stream: number, payload: Uint8Array = new Uint8Array(0)): Uint8Array {
+export function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Uint8Array = new Uint8Array(0),
+): Uint8Array {
   const bytes = new Uint8Array(FRAME_HEADER + payload.length);
   writeFrameHeader(bytes, 0, payload.length, type, flags, stream);
   bytes.set(payload, FRAME_HEADER);
@@ -387,9 +392,7 @@ export const data = (stream: number, text: string | Uint8Array, end = false) =>
 
 /** A block of literals, none of them indexed. */
 export function block(fields: Fields): Uint8Array {
-  return Buffer.concat(
-    fields.flatMap(([name, value]) => [Uint8Array.of(0), literal(name), literal(value)]),
-  );
+  return Buffer.concat(fields.flatMap(([name, value]) => [Uint8Array.of(0), literal(name), literal(value)]));
 }
 
 export function literal(text: string): Uint8Array {

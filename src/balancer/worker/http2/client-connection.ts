@@ -18,9 +18,12 @@ import {
   writeTrailers,
 } from "../../../protocols/http2/request-head.ts";
 import type { Client } from "../../client.ts";
+import { Decision } from "../../decide.ts";
 import { EndCode } from "../../shared/words.ts";
 import type { ProtocolHandler, Served, Visit } from "../arrival.ts";
 import type { Channel } from "../channel.ts";
+import { http } from "../http/http-worker.ts";
+import type { Journaled } from "../journal.ts";
 import { COST_STREAM, GRACE_MS } from "./limits.ts";
 import { Ending, Multiplexer } from "./multiplexer.ts";
 import { RequestStream } from "./request-stream.ts";
@@ -60,7 +63,13 @@ export class Http2Handler implements ProtocolHandler {
   }
 }
 
-class ClientConnection extends Multiplexer implements Served {
+/** What serves clients who have agreed on HTTP/2. */
+export const http2 = new Http2Handler(http, (bytes) => crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>));
+
+/** Which server it was is said of each request. */
+const NOWHERE = { decision: new Decision(), attempts: 0, queueMs: -1, connectMs: -1 };
+
+class ClientConnection extends Multiplexer implements Served, Journaled {
   readonly #visit: Visit;
   readonly #engine: ProtocolHandler;
   readonly #fillRandom: (bytes: Uint8Array) => void;
@@ -252,7 +261,34 @@ class ClientConnection extends Multiplexer implements Served {
     if (this.#over) return;
     this.#over = true;
     const end = this.#end >= 0 ? this.#end : EndCode[ENDS_OF[ending]];
+    this.plane.journal.ended(this, end, this.plane.nowMs);
     this.#visit.finish(end, false);
+  }
+
+  // For the record of its end
+
+  readonly placement = NOWHERE;
+  readonly serverFd = -1;
+  readonly firstByteMs = -1;
+
+  get number(): number {
+    return this.#visit.number;
+  }
+
+  get service(): Visit["service"] {
+    return this.#visit.service;
+  }
+
+  get client(): Client {
+    return this.#visit.client;
+  }
+
+  get acceptedMs(): number {
+    return this.#visit.acceptedMs;
+  }
+
+  get startedMs(): number {
+    return this.#visit.startedMs;
   }
 }
 

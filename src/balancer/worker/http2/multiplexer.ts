@@ -128,6 +128,9 @@ export abstract class Multiplexer extends Timed implements ChannelOwner, FrameSi
     streams: -1,
     connect: false,
   };
+  /** Of the whole connection, frames and all. */
+  bytesIn = 0;
+  bytesOut = 0;
   readonly #times: MultiplexerTimes;
   readonly #reader: FrameReader;
   readonly #outbox = new Outbox();
@@ -197,11 +200,14 @@ export abstract class Multiplexer extends Timed implements ChannelOwner, FrameSi
   /** Settings go first; `early`: bytes that were read before. */
   protected begin(before: Uint8Array, settings: readonly number[], early: Uint8Array): void {
     this.channel.owner = this;
+    // Who has to speak first has mostly spoken already.
+    this.channel.readable = true;
     const at = this.#outbox.reserve(before.length + FRAME_HEADER + settings.length * 3 + FRAME_HEADER + WORD_BYTES);
     this.#outbox.bytes.set(before, at);
     const end = writeSettings(this.#outbox.bytes, at + before.length, settings);
     this.#outbox.wrote(writeWindowUpdate(this.#outbox.bytes, end, 0, CONNECTION_WINDOW - DEFAULT_WINDOW));
     this.#rest = early;
+    this.bytesIn = early.length;
     this.#stopped = early.length > 0;
     this.#arm(this.#begunMs + this.#times.request);
     this.#work();
@@ -261,6 +267,7 @@ export abstract class Multiplexer extends Timed implements ChannelOwner, FrameSi
         if (read === NOTHING_YET) return;
         if (read <= 0) return this.#gone(read === LOST ? Ending.PEER_RESET : Ending.PEER_ENDED);
         length += read;
+        this.bytesIn += read;
       }
       this.#understand(length);
     }
@@ -662,6 +669,7 @@ export abstract class Multiplexer extends Timed implements ChannelOwner, FrameSi
         return true;
       }
       if (taken > 0) {
+        this.bytesOut += taken;
         this.#stuckMs = 0;
         this.#mayWake = true;
       }

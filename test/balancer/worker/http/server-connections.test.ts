@@ -179,7 +179,7 @@ test("a reload that takes a server out of its pool ends what is kept to it", asy
   const { rig, servers, sketch } = stage;
   await rig.adopt({
     ...sketch,
-    pools: { web: { ...sketch.pools["web"]!, servers: { s2: servers[1]!.port } } },
+    pools: { web: { ...sketch.pools.web!, servers: { s2: servers[1]!.port } } },
   });
   await server.ended;
 });
@@ -192,7 +192,7 @@ test("a client's next request goes where the newest plan says", async () => {
   const { rig, servers, sketch } = stage;
   await rig.adopt({
     ...sketch,
-    pools: { web: { ...sketch.pools["web"]!, servers: { s2: servers[1]!.port } } },
+    pools: { web: { ...sketch.pools.web!, servers: { s2: servers[1]!.port } } },
   });
   first.send(OK);
   await textUntil(client, "ok");

@@ -1,9 +1,6 @@
 /** The three ways of standing before a streaming cluster: the examples, and HAProxy configured to do the same. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import type { Certificate } from "../certificates.ts";
+import { example, type Front, haproxy, holdfast, IS_REFERENCE } from "../front.ts";
 import { freePort } from "../ways.ts";
-import { example, type Front, haproxy, holdfast, IS_REFERENCE } from "./front.ts";
 import type { PortOptions } from "./node.ts";
 import { type Arrangement, NODES, type NodeName, OURS, PINNED, PUSH, type Stage } from "./stage.ts";
 
@@ -18,8 +15,14 @@ function ports(stage: Stage): Readonly<Record<string, PortOptions>> {
   };
 }
 
+/** The client of npm never sends a cookie back that is marked Secure. */
+export const forNodeClients = (yaml: string): string => {
+  if (!yaml.includes("name: HFID,")) throw new Error("examples/streaming.yaml has no cookie HFID");
+  return yaml.replace("name: HFID,", "name: HFID, secure: false,");
+};
+
 /** TLS ends here; a cookie is what clients are recognised by. `change` is applied to the example. */
-export function endedHere(change: (yaml: string) => string = (yaml) => yaml): Arrangement {
+export function endedHere(change: (yaml: string) => string = forNodeClients): Arrangement {
   return {
     ports: (_, stage) => ports(stage),
     async front(stage) {
@@ -73,13 +76,13 @@ const server = (stage: Stage, node: NodeName, port: string): string => {
 const each = (line: (node: NodeName) => string): string => NODES.map(line).join("\n");
 
 function endedByHaproxy(stage: Stage, port: number): Promise<Front> {
-  const pem = bundle(stage, "push", stage.certificate("push", PUSH, ...Object.values(PINNED)));
-  const other = bundle(stage, "other", stage.certificate("other", "*.other.test"));
+  const push = stage.certificate("push", PUSH, ...Object.values(PINNED));
+  const other = stage.certificate("other", "*.other.test");
   return haproxy(
     `
 frontend push
   mode http
-  bind ${LOOPBACK}:${port} ssl crt ${pem} crt ${other} alpn http/1.1
+  bind ${LOOPBACK}:${port} ssl crt ${push.cert} crt ${other.cert} alpn http/1.1
   http-request del-header X-Forwarded-For
   option forwardfor
   http-request set-header X-Forwarded-Proto https
@@ -192,11 +195,4 @@ ${each((node) => `backend ${node}\n  mode tcp\n  server ${node} ${server(stage, 
 `,
     ["push", "ours"],
   );
-}
-
-/** Certificate and key in one file, as HAProxy wants them. */
-function bundle(stage: Stage, name: string, { cert, key }: Certificate): string {
-  const file = join(stage.authority.folder, `${name}.pem`);
-  writeFileSync(file, readFileSync(cert, "utf8") + readFileSync(key, "utf8"));
-  return file;
 }

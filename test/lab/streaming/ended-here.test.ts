@@ -5,10 +5,10 @@
 import { expect, test } from "bun:test";
 import { type ConnectionOptions, connect } from "node:tls";
 import { type CurlAnswer, curl } from "../curl.ts";
+import { IS_REFERENCE } from "../front.ts";
 import { endedHere } from "./arrangements.ts";
 import { bufferingProxy } from "./buffering.ts";
-import { IS_REFERENCE } from "./front.ts";
-import { PINNED, PUSH, type Stage } from "./stage.ts";
+import { PINNED, PUSH, Stage } from "./stage.ts";
 import { streamingSuite } from "./suite.ts";
 
 const COOKIE = "HFID";
@@ -109,17 +109,31 @@ function certificateOf(options: ConnectionOptions): Promise<string | undefined> 
 }
 
 if (!IS_REFERENCE) {
-  test("the cookie is only sent over TLS, names no server and no address, and cannot be made up", async () => {
-    const answer = await who();
-    const line = cookieOf(answer)!;
-    expect(line.toLowerCase()).toMatch(/; *secure(;|$)/);
-    const [cookie = ""] = line.split(";");
-    expect(cookie).not.toContain("push");
-    expect(cookie).not.toMatch(/\d+\.\d+\.\d+\.\d+/);
-    // One letter changed, in the middle: another gets his own server, and a cookie of his own.
-    const middle = Math.floor(cookie.length / 2);
-    const forged = cookie.slice(0, middle) + (cookie[middle] === "A" ? "B" : "A") + cookie.slice(middle + 1);
-    expect(cookieOf(await who(PUSH, { Cookie: cookie }))).toBeUndefined();
-    expect(cookieOf(await who(PUSH, { Cookie: forged }))).toBeDefined();
+  test("the example as it is: its cookie is sent over TLS only, names no server, and cannot be made up", async () => {
+    const asItIs = await Stage.start(endedHere((yaml) => yaml));
+    try {
+      const line = cookieOf(await who(PUSH, {}, asItIs))!;
+      expect(line.toLowerCase()).toMatch(/; *secure(;|$)/);
+      const [cookie = ""] = line.split(";");
+      expect(cookie).not.toContain("push");
+      expect(cookie).not.toMatch(/\d+\.\d+\.\d+\.\d+/);
+      // One letter changed, in the middle: another gets his own server, and a cookie of his own.
+      const middle = Math.floor(cookie.length / 2);
+      const forged = cookie.slice(0, middle) + (cookie[middle] === "A" ? "B" : "A") + cookie.slice(middle + 1);
+      expect(cookieOf(await who(PUSH, { Cookie: cookie }, asItIs))).toBeUndefined();
+      expect(cookieOf(await who(PUSH, { Cookie: forged }, asItIs))).toBeDefined();
+    } finally {
+      await asItIs.stop();
+    }
+  });
+
+  test("a client that is not recognised fails: that of npm, which keeps a Secure cookie to itself", async () => {
+    const inTurn = (yaml: string): string => yaml.replaceAll("algorithm: least-connections", "algorithm: round-robin");
+    const unrecognised = await Stage.start(endedHere(inTurn));
+    try {
+      expect(await unrecognised.client({ transport: "HTTP-POLLING" }).error()).toBe(21);
+    } finally {
+      await unrecognised.stop();
+    }
   });
 }

@@ -1,8 +1,8 @@
 /** A streaming cluster with its balancer and its clients: what the tests of each arrangement have in common. */
 import { Authority, type Certificate } from "../certificates.ts";
+import type { Front } from "../front.ts";
 import { EventLog } from "../session-log.ts";
 import { type ClientOptions, StreamingClient } from "./clients.ts";
-import type { Front } from "./front.ts";
 import { type NodeEvent, type PortOptions, StreamingNode } from "./node.ts";
 
 /** The hosts that people dial: `push` is balanced, the others are pinned. */

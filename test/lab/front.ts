@@ -4,10 +4,10 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Balancer } from "../../balancer/service/rig.ts";
+import { Balancer } from "../balancer/service/rig.ts";
 import { HAProxy } from "./haproxy.ts";
 
-const EXAMPLES = join(import.meta.dir, "../../../examples");
+const EXAMPLES = join(import.meta.dir, "../../examples");
 
 /** True while the rig is proven with HAProxy: what only Holdfast can do is not tested then. */
 export const IS_REFERENCE = process.env.LAB_BALANCER === "haproxy";

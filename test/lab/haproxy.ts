@@ -4,15 +4,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { until } from "../../balancer/service/rig.ts";
-import { Child } from "../child.ts";
+import { until } from "../balancer/service/rig.ts";
+import { Child } from "./child.ts";
 
 const GLOBAL = (socket: string): string => `
 global
   stats socket ${socket} level admin
   nbthread 1
   maxconn 2000
-  tune.ssl.default-dh-param 2048
+  # The key of x.crt is in x.key.
+  ssl-load-extra-del-ext
 defaults
   timeout connect 5s
   timeout client 60s

@@ -118,16 +118,17 @@ export class PoolRuntime {
       .map((servers) => ({ servers, picker: member.prepare({ ...setting, servers }) }));
   }
 
-  #prepareKinds({ sticky: table, fingerprinter, cookies }: Shared): Kind[] {
+  #prepareKinds({ board, sticky: table, fingerprinter, cookies }: Shared): Kind[] {
     const { persistence } = this.plan;
     if (persistence === null) return [];
     const { idleSec, lifetimeSec } = persistence;
     const [servers, salt, mask] = [this.candidates, saltOf(this.plan.name), maskOf(this.plan)];
+    const forgotten = board.forgotten(this.plan.id);
     return persistence.by.map((name) => {
       const member = persistenceNamed(name);
       if (member === undefined) throw new Error(`there is no persistence ${name}`);
       const limits = { salt, idleSec, lifetimeSec, mask };
-      const setting = { servers, table, fingerprinter, cookies, pool: this.view, plan: persistence, ...limits };
+      const setting = { servers, table, fingerprinter, cookies, forgotten, plan: persistence, ...limits };
       return { code: member.code, recogniser: member.prepare(setting) };
     });
   }

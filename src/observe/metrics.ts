@@ -14,7 +14,15 @@ import {
   type ServiceStatus,
   type StatusReport,
 } from "../balancer/control/balancer.ts";
-import { ENDS, HISTOGRAM_SECONDS, RECOGNISED_BY, REFUSALS, RETURNS } from "../balancer/shared/words.ts";
+import {
+  ENDS,
+  HANDSHAKES,
+  HISTOGRAM_SECONDS,
+  RECOGNISED_BY,
+  REFUSALS,
+  RESPONSE_CLASSES,
+  RETURNS,
+} from "../balancer/shared/words.ts";
 import { processFigures } from "./process.ts";
 import { PrometheusText } from "./prometheus.ts";
 
@@ -34,7 +42,10 @@ export function metricsText(balancer: Balancer, scopes: ReadonlySet<Scope> = new
   const measures = balancer.measures();
   const text = new PrometheusText();
   if (scopes.has("process")) processMetrics(text, status, measures);
-  if (scopes.has("service")) serviceMetrics(text, status.services);
+  if (scopes.has("service")) {
+    serviceMetrics(text, status.services);
+    httpMetrics(text, status.services, measures);
+  }
   if (scopes.has("pool")) poolMetrics(text, status, measures);
   let omitted = 0;
   if (scopes.has("server")) {
@@ -63,6 +74,11 @@ function gauge(text: PrometheusText, name: string, help: string, value: number):
   text.value({}, value);
 }
 
+function counter(text: PrometheusText, name: string, help: string, value: number): void {
+  text.family(name, "counter", help);
+  text.value({}, value);
+}
+
 function processMetrics(text: PrometheusText, status: StatusReport, measures: Measures): void {
   text.family("holdfast_build_info", "gauge", "What is running; always 1.");
   text.value({ version: status.version, runtime: `bun ${Bun.version}` }, 1);
@@ -87,6 +103,17 @@ function processMetrics(text: PrometheusText, status: StatusReport, measures: Me
   }
   text.family("holdfast_worker_heartbeat_age_seconds", "gauge", "Time since a worker's last heartbeat.");
   for (const worker of status.workers) text.value({ worker: String(worker.column) }, worker.heartbeatAgeMs / 1000);
+  text.family("holdfast_certificate_expiry_timestamp_seconds", "gauge", "When a certificate for clients ends.");
+  for (const { name, until } of status.certificates) text.value({ name }, Date.parse(until) / 1000);
+  const { lost } = measures;
+  counter(text, "holdfast_records_dropped_total", "Records for the log that found no room.", lost.records);
+  counter(text, "holdfast_log_lines_dropped_total", "Lines that the log's reader was too slow for.", lost.logLines);
+  counter(
+    text,
+    "holdfast_sources_untracked_total",
+    "Connections that were admitted uncounted for their source.",
+    lost.untrackedSources,
+  );
   kernelMetrics(text);
 }
 
@@ -127,6 +154,37 @@ function serviceMetrics(text: PrometheusText, services: readonly ServiceStatus[]
   });
 }
 
+/** What only services of HTTP have, and those where TLS ends. */
+function httpMetrics(text: PrometheusText, services: readonly ServiceStatus[], measures: Measures): void {
+  text.family("holdfast_service_responses_total", "counter", "HTTP requests that are over, by class of their status.");
+  for (const { name: service, http } of services) {
+    for (const of of http ? RESPONSE_CLASSES : []) text.value({ service, class: of }, http!.responses[of] ?? 0);
+  }
+  text.family(
+    "holdfast_service_request_duration_seconds",
+    "histogram",
+    "From a request's first byte to the last of its answer, tunnels left out.",
+  );
+  for (const { name: service } of services) {
+    const times = measures.requests[service];
+    if (times !== undefined) text.histogram({ service }, HISTOGRAM_SECONDS, times.buckets, times.sum);
+  }
+  text.family(
+    "holdfast_service_server_connections_total",
+    "counter",
+    "HTTP requests by whether their connection to the server was new.",
+  );
+  for (const { name: service, http } of services) {
+    if (http === undefined) continue;
+    text.value({ service, connection: "new" }, http.serverConnections.new);
+    text.value({ service, connection: "reused" }, http.serverConnections.reused);
+  }
+  text.family("holdfast_service_tls_handshakes_total", "counter", "TLS handshakes with clients, by result.");
+  for (const { name: service, handshakes } of services) {
+    for (const result of handshakes ? HANDSHAKES : []) text.value({ service, result }, handshakes![result] ?? 0);
+  }
+}
+
 function poolMetrics(text: PrometheusText, status: StatusReport, measures: Measures): void {
   const pools = status.pools;
   text.family("holdfast_pool_returns_total", "counter", "Clients who were remembered, by where they landed.");
@@ -156,6 +214,12 @@ function poolMetrics(text: PrometheusText, status: StatusReport, measures: Measu
   gauge(text, "holdfast_sticky_entries", "Entries of the sticky table.", status.sticky.entries);
   text.family("holdfast_sticky_evictions_total", "counter", "Entries that left the sticky table, by reason.");
   for (const [reason, count] of Object.entries(status.sticky.evictions)) text.value({ reason }, count);
+  counter(
+    text,
+    "holdfast_sticky_contended_total",
+    "Writes to the sticky table that were given up.",
+    measures.lost.stickyWrites,
+  );
 }
 
 function serverMetrics(text: PrometheusText, pools: readonly PoolStatus[]): void {

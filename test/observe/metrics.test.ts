@@ -48,6 +48,42 @@ describe("the metrics page", () => {
     expect(value(families, "holdfast_service_ended_total", { end: "queue-full" })).toBe(0);
   });
 
+  test("says when a certificate ends, and what was lost for want of room", () => {
+    expect(value(families, "holdfast_certificate_expiry_timestamp_seconds")!).toBeGreaterThan(0);
+    expect(value(families, "holdfast_records_dropped_total")).toBe(3);
+    expect(value(families, "holdfast_log_lines_dropped_total")).toBe(2);
+    expect(value(families, "holdfast_sources_untracked_total")).toBe(1);
+    expect(value(families, "holdfast_sticky_contended_total")).toBe(0);
+  });
+
+  test("only services of HTTP have figures of requests, and only those with TLS figures of handshakes", () => {
+    const withWeb = new FakeBalancer();
+    withWeb.state = (now) => {
+      const status = report(now);
+      const [desktops] = status.services;
+      const http = {
+        requestsPerSec: 812.4,
+        responses: { "2xx": 9_000, none: 2 },
+        serverConnections: { new: 3, reused: 9 },
+      };
+      status.services.push({ ...desktops!, name: "web", protocol: "http", http, handshakes: { full: 7, resumed: 40 } });
+      return status;
+    };
+    const duration = { buckets: [1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4], count: 7, sum: 99.5 };
+    const measures = withWeb.measures();
+    withWeb.measures = () => ({ ...measures, requests: { web: duration } });
+    const page = readPrometheus(metricsText(withWeb));
+    expect(value(page, "holdfast_service_responses_total", { service: "web", class: "2xx" })).toBe(9_000);
+    expect(value(page, "holdfast_service_responses_total", { service: "web", class: "none" })).toBe(2);
+    expect(value(page, "holdfast_service_responses_total", { service: "web", class: "5xx" })).toBe(0);
+    expect(value(page, "holdfast_service_request_duration_seconds_bucket", { le: "0.0025" })).toBe(3);
+    expect(value(page, "holdfast_service_request_duration_seconds_count", { service: "web" })).toBe(7);
+    expect(value(page, "holdfast_service_server_connections_total", { connection: "reused" })).toBe(9);
+    expect(value(page, "holdfast_service_tls_handshakes_total", { result: "resumed" })).toBe(40);
+    expect(value(page, "holdfast_service_tls_handshakes_total", { result: "failed" })).toBe(0);
+    expect(metricsText(withWeb)).not.toMatch(/_(responses|handshakes|request_duration)\w*\{service="desktops"/);
+  });
+
   test("says what the kernel knows of the process", () => {
     expect(value(families, "process_resident_memory_bytes")!).toBeGreaterThan(1_000_000);
     expect(value(families, "process_open_fds")!).toBeGreaterThan(2);

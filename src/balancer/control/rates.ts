@@ -4,6 +4,7 @@ export interface Rates {
   readonly newPerSec: number;
   readonly inPerSec: number;
   readonly outPerSec: number;
+  readonly requestsPerSec: number;
 }
 
 interface Sample {
@@ -12,9 +13,10 @@ interface Sample {
   readonly total: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  readonly requests: number;
 }
 
-const NONE: Rates = { newPerSec: 0, inPerSec: 0, outPerSec: 0 };
+const NONE: Rates = { newPerSec: 0, inPerSec: 0, outPerSec: 0, requestsPerSec: 0 };
 
 export class RateMeter {
   readonly #last = new Map<string, Sample>();
@@ -30,6 +32,7 @@ export class RateMeter {
       newPerSec: (sample.total - before.total) / seconds,
       inPerSec: (sample.bytesIn - before.bytesIn) / seconds,
       outPerSec: (sample.bytesOut - before.bytesOut) / seconds,
+      requestsPerSec: (sample.requests - before.requests) / seconds,
     });
   }
 

@@ -82,6 +82,13 @@ export class Records {
     return more;
   }
 
+  /** Records of these columns that found no room, since the memory was made. */
+  dropped(columns: Iterable<number>): number {
+    let count = 0;
+    for (const column of columns) count += this.#reader(column).dropped();
+    return count;
+  }
+
   /**
    * Ends in the directory what has ended without a word, because the end found no room in its ring. As long as no column has
    * dropped anything, nobody is asked. `list` asks the workers of `columns`; one that does not answer is asked the next time.

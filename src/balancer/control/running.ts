@@ -339,6 +339,7 @@ export class RunningBalancer implements Balancer {
         total: view.total(ServiceCounter.TOTAL),
         bytesIn: view.total(ServiceCounter.BYTES_IN),
         bytesOut: view.total(ServiceCounter.BYTES_OUT),
+        requests: view.requests(),
       });
     }
     this.#endDrains(nowMs);
@@ -441,11 +442,23 @@ export class RunningBalancer implements Balancer {
       };
       return [name, histograms] as const;
     });
+    const http = Object.values(this.#config.services).filter(({ protocol }) => protocol === "http");
+    const requests = http.map(({ name }) => {
+      const view = this.#shared.board.service(this.#slots.service(name));
+      return [name, readHistogram(view, ServiceCounter.REQUEST_COUNT)] as const;
+    });
     return {
       reloads: { ...this.#reloads },
       lastReload: { success: this.#lastReload.success, at: new Date(this.#lastReload.atMs).toISOString() },
       workerRestarts: { ...this.#restarts },
       pools: Object.fromEntries(pools),
+      requests: Object.fromEntries(requests),
+      lost: {
+        records: this.#records.dropped(this.#allColumns()),
+        logLines: this.#options.sink.dropped(),
+        untrackedSources: this.#shared.sources.untracked(),
+        stickyWrites: this.#shared.sticky.contended(),
+      },
     };
   }
 

@@ -95,11 +95,12 @@ class InsertedCookie implements Recogniser {
       this.#isRemembered(nowSec);
     client.cookieServer = id;
     if (!isKnown) {
-      cookie.issuedSec = Math.max(nowSec, this.#setting.pool.issueFrom());
       cookie.serverHigh = tokenHigh >>> 0;
       cookie.serverLow = tokenLow >>> 0;
       cookie.idHigh = this.#setting.cookies.randomWord();
       cookie.idLow = this.#setting.cookies.randomWord();
+      // Whoever comes back within the very second of being forgotten is not forgotten again.
+      cookie.issuedSec = Math.max(nowSec, this.#setting.forgotten.countsFrom(cookie.idHigh));
     }
     client.cookieIdHigh = cookie.idHigh;
     client.cookieIdLow = cookie.idLow;
@@ -130,12 +131,11 @@ class InsertedCookie implements Recogniser {
   /** Is the opened cookie neither too old nor forgotten by an administrator? */
   #isRemembered(nowSec: number): boolean {
     const { issuedSec, seenSec, idHigh, idLow } = this.#cookie;
-    const { lifetimeSec, idleSec, pool } = this.#setting;
+    const { lifetimeSec, idleSec, forgotten } = this.#setting;
     if (lifetimeSec !== 0 && nowSec - issuedSec >= lifetimeSec) return false;
-    if (pool.hasForgotten(idHigh, issuedSec)) return false;
+    if (forgotten.has(idHigh, issuedSec)) return false;
     this.#setId(idHigh, idLow);
-    if (pool.mayHaveForgottenSome(nowSec) && this.#forgotten.find(this.#id, 0, COOKIE_ID_BYTES, nowSec) > 0)
-      return false;
+    if (forgotten.mayHaveSome(nowSec) && this.#forgotten.find(this.#id, 0, COOKIE_ID_BYTES, nowSec) > 0) return false;
     if (idleSec === 0 || nowSec - seenSec < idleSec) return true;
     return this.#connected.find(this.#id, 0, COOKIE_ID_BYTES, nowSec) > 0;
   }

@@ -11,7 +11,7 @@ import type { Client } from "../client.ts";
 import type { SourceMask } from "../masked-source.ts";
 import type { PersistenceKind, PoolPlan } from "../plan.ts";
 import type { Fingerprinter } from "../shared/fingerprint.ts";
-import type { PoolView } from "../shared/pool-view.ts";
+import type { ForgottenView } from "../shared/forgotten.ts";
 import type { ServerId } from "../shared/server-id.ts";
 import type { StickyTable } from "../shared/sticky.ts";
 import type { StickyCookies } from "./sticky-cookies.ts";
@@ -34,8 +34,8 @@ export interface PersistenceSetting {
   readonly idleSec: number;
   readonly lifetimeSec: number;
   readonly mask: SourceMask;
-  /** The pool's words: what an administrator has had forgotten. */
-  readonly pool: PoolView;
+  /** Which cookies of the pool an administrator has had forgotten. */
+  readonly forgotten: ForgottenView;
   /** The rest of what the file says of the pool's persistence: name, mode and attributes of a cookie. */
   readonly plan: NonNullable<PoolPlan["persistence"]>;
   /** Signs and opens our own cookies. */

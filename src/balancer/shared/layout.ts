@@ -4,6 +4,8 @@
  * One file of facts: sizes and offsets, no logic. A change of any of them needs a new LAYOUT_VERSION: a process that takes
  * over from one with another version starts from the snapshot instead of the shared memory.
  */
+import { FORGOTTEN_WORDS } from "./forgotten.ts";
+
 export const LAYOUT_MAGIC = 0x484f4c44; // "HOLD"
 export const LAYOUT_VERSION = 3;
 
@@ -42,6 +44,7 @@ export interface MemoryLayout extends MemorySizes {
   readonly poolWords: number;
   readonly poolColumns: number;
   readonly poolCounters: number;
+  readonly poolForgotten: number;
   readonly sticky: number;
   readonly sources: number;
   readonly rings: number;
@@ -93,6 +96,7 @@ export function memoryLayout(sizes: MemorySizes): MemoryLayout {
     poolWords: part(MAX_POOLS * POOL_WORDS * 4),
     poolColumns: part(MAX_COLUMNS * MAX_POOLS * POOL_COLUMN_WORDS * 4),
     poolCounters: part(MAX_COLUMNS * MAX_POOLS * POOL_COUNTERS * 8),
+    poolForgotten: part(MAX_POOLS * FORGOTTEN_WORDS * 4),
     sticky: part(stickyEntries * STICKY_ENTRY_WORDS * 4 + PAGE),
     sources: part(sourceEntries * SOURCE_ENTRY_WORDS * 4 + PAGE),
     rings: part(MAX_COLUMNS * RING_BYTES),

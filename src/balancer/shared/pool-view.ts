@@ -7,13 +7,6 @@ import { HISTOGRAM_SECONDS } from "./words.ts";
 const POOL_PASS = 0;
 const POOL_CURSOR = 1;
 const POOL_TICKET = 2;
-/** What control has had forgotten: pairs of a second and a share (see `forgetShare`), then a second (see `forgetSome`). */
-const POOL_FORGOTTEN = 4;
-const FORGOTTEN_PAIRS = 4;
-const POOL_SOME_FORGOTTEN = POOL_FORGOTTEN + FORGOTTEN_PAIRS * 2;
-/** A share is held in parts of this, and compared with the upper bits of an id. */
-const SHARE_BITS = 24;
-export const WHOLE_SHARE = 1 << SHARE_BITS;
 const POOL_QUEUED = 0;
 const POOL_QUEUE_HEAD = 1;
 
@@ -30,7 +23,6 @@ export const PoolCounter = {
   /** + bucket */
   QUEUE_BUCKET: 22,
 } as const;
-if (POOL_SOME_FORGOTTEN >= POOL_WORDS) throw new Error("POOL_WORDS is too small");
 if (PoolCounter.QUEUE_BUCKET + HISTOGRAM_SECONDS.length + 1 > POOL_COUNTERS)
   throw new Error("POOL_COUNTERS is too small");
 
@@ -107,58 +99,6 @@ export class PoolView {
       bestTicket = ticket;
     }
     return best;
-  }
-
-  /**
-   * Control: cookies issued up to `nowSec` are forgotten, those whose id is in the first `share` (0 to WHOLE_SHARE) of all.
-   * A client that comes back gets another id, so a second time meets others. `longestSec`: no cookie lives longer (0: no end).
-   */
-  forgetShare(share: number, nowSec: number, longestSec: number): void {
-    // Kept sorted, newest first, with growing shares: a smaller one that is older says nothing more.
-    const before: { sec: number; share: number }[] = [];
-    for (let pair = 0; pair < FORGOTTEN_PAIRS; pair++) {
-      const at = this.#at + POOL_FORGOTTEN + pair * 2;
-      before.push({ sec: Atomics.load(this.#words, at) >>> 0, share: Atomics.load(this.#words, at + 1) });
-    }
-    const kept = before.filter((old) => old.share > share && (longestSec === 0 || nowSec - old.sec < longestSec));
-    // With more than there is room for, the two oldest become one that forgets what either does, and some more.
-    while (kept.length >= FORGOTTEN_PAIRS) kept[kept.length - 2] = { ...kept.pop()!, sec: kept.at(-1)!.sec };
-    const pairs = [{ sec: nowSec, share }, ...kept];
-    for (let pair = 0; pair < FORGOTTEN_PAIRS; pair++) {
-      const at = this.#at + POOL_FORGOTTEN + pair * 2;
-      Atomics.store(this.#words, at + 1, 0);
-      Atomics.store(this.#words, at, (pairs[pair]?.sec ?? 0) | 0);
-      Atomics.store(this.#words, at + 1, pairs[pair]?.share ?? 0);
-    }
-  }
-
-  /** Is the cookie of this id, issued then, one of those that were forgotten by share? Any. */
-  hasForgotten(idHigh: number, issuedSec: number): boolean {
-    const part = idHigh >>> (32 - SHARE_BITS);
-    for (let at = this.#at + POOL_FORGOTTEN; at < this.#at + POOL_SOME_FORGOTTEN; at += 2) {
-      const share = Atomics.load(this.#words, at + 1);
-      if (share === 0) return false;
-      if (part < share && issuedSec <= Atomics.load(this.#words, at) >>> 0) return true;
-    }
-    return false;
-  }
-
-  /** A cookie issued in this second or later is not forgotten by what control has said so far. Any. */
-  issueFrom(): number {
-    return Atomics.load(this.#words, this.#at + POOL_FORGOTTEN + 1) === 0
-      ? 0
-      : (Atomics.load(this.#words, this.#at + POOL_FORGOTTEN) >>> 0) + 1;
-  }
-
-  /** Control: single cookies are forgotten, by entries of the sticky table that live until `untilSec`. */
-  forgetSome(untilSec: number): void {
-    const before = Atomics.load(this.#words, this.#at + POOL_SOME_FORGOTTEN) >>> 0;
-    Atomics.store(this.#words, this.#at + POOL_SOME_FORGOTTEN, Math.max(before, untilSec) | 0);
-  }
-
-  /** May a single cookie have been forgotten? Any. */
-  mayHaveForgottenSome(nowSec: number): boolean {
-    return nowSec < Atomics.load(this.#words, this.#at + POOL_SOME_FORGOTTEN) >>> 0;
   }
 
   #load(column: number, word: number): number {

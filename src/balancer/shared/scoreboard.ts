@@ -6,6 +6,7 @@
  * retiring its column). The exceptions are one shared cursor for each server (stride of round-robin) and the moving average
  * of the connect time, which every worker may write and where a lost update does no harm.
  */
+import { FORGOTTEN_WORDS, ForgottenView } from "./forgotten.ts";
 import {
   HEADER_WORDS,
   MAX_COLUMNS,
@@ -42,6 +43,7 @@ export class Scoreboard {
   readonly #poolWords: Int32Array;
   readonly #poolColumns: Int32Array;
   readonly #poolCounters: Float64Array;
+  readonly #poolForgotten: Int32Array;
   readonly column: number;
 
   constructor(memory: ArrayBuffer, layout: MemoryLayout, column: number) {
@@ -62,6 +64,7 @@ export class Scoreboard {
     );
     this.#poolWords = new Int32Array(memory, layout.poolWords, MAX_POOLS * POOL_WORDS);
     this.#poolColumns = new Int32Array(memory, layout.poolColumns, MAX_COLUMNS * MAX_POOLS * POOL_COLUMN_WORDS);
+    this.#poolForgotten = new Int32Array(memory, layout.poolForgotten, MAX_POOLS * FORGOTTEN_WORDS);
     this.#poolCounters = new Float64Array(memory, layout.poolCounters, MAX_COLUMNS * MAX_POOLS * POOL_COUNTERS);
   }
 
@@ -88,6 +91,11 @@ export class Scoreboard {
   /** A pool by its slot. */
   pool(slot: number): PoolView {
     return new PoolView(this, this.#poolWords, this.#poolColumns, this.#poolCounters, slot, this.column);
+  }
+
+  /** What a pool, by its slot, has had forgotten. */
+  forgotten(slot: number): ForgottenView {
+    return new ForgottenView(this.#poolForgotten, slot);
   }
 
   /** The generation of a slot now, 0 before its first use. Control. */

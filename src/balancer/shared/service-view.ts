@@ -1,7 +1,7 @@
 /** A service in the scoreboard: its open connections and counters. */
 import { MAX_SERVICES, SERVICE_COLUMN_WORDS, SERVICE_COUNTERS } from "./layout.ts";
 import { type ColumnCount, sumCounters } from "./sums.ts";
-import { ENDS, HANDSHAKES, HISTOGRAM_SECONDS, RECOGNISED_BY, REFUSALS } from "./words.ts";
+import { ENDS, HANDSHAKES, HISTOGRAM_SECONDS, RECOGNISED_BY, REFUSALS, RESPONSE_CLASSES } from "./words.ts";
 
 // Words of a service in a worker's column.
 export const SERVICE_OPEN = 0;
@@ -94,6 +94,13 @@ export class ServiceView {
     let bucket = 0;
     while (bucket < HISTOGRAM_SECONDS.length && seconds > HISTOGRAM_SECONDS[bucket]!) bucket++;
     this.#counters[at + ServiceCounter.REQUEST_BUCKET + bucket]! += 1;
+  }
+
+  /** HTTP requests that are over, tunnels among them, over all workers. Any. */
+  requests(): number {
+    let total = 0;
+    for (let i = 0; i < RESPONSE_CLASSES.length; i++) total += this.total(ServiceCounter.RESPONSES + i);
+    return total;
   }
 
   /** A counter of ServiceCounter over all workers. Any. */

@@ -131,6 +131,7 @@ export const HISTOGRAM_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
 
 /** What HTTP requests were answered with, by the first digit of the status; `none`: the client left, or was cut off. */
 export const RESPONSE_CLASSES = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
+export type ResponseClass = (typeof RESPONSE_CLASSES)[number];
 
 /** How TLS handshakes with clients went. */
 export const HANDSHAKES = ["full", "resumed", "failed"] as const;

@@ -245,7 +245,7 @@ export abstract class Multiplexer extends Timed implements ChannelOwner, FrameSi
       break;
     }
     this.#working = false;
-    if (this.#stopped && this.ready && this.#state === OPEN) this.#schedule();
+    if ((this.#stopped || this.channel.readable) && this.ready) this.#schedule();
     this.#watchOutbox();
   }
 
@@ -509,7 +509,7 @@ export abstract class Multiplexer extends Timed implements ChannelOwner, FrameSi
   /** RFC 9113 6.1. What was on its way when we reset a stream is dropped. */
   #dataOfClosed(id: number): number {
     if (this.isIdle(id)) return PROTOCOL_ERROR;
-    if (this.wasReset(id)) return NO_ERROR;
+    if (this.wasReset(id)) return this.spend(COST_FRAME);
     this.writeReset(id, STREAM_CLOSED);
     return this.spend(COST_STREAM);
   }

@@ -53,9 +53,4 @@ export class ForgottenView {
   mayHaveSome(nowSec: number): boolean {
     return nowSec < Atomics.load(this.#words, this.#at + SOME_UNTIL) >>> 0;
   }
-
-  /** Control: the slot is another pool's now. */
-  clear(): void {
-    for (let word = 0; word < FORGOTTEN_WORDS; word++) Atomics.store(this.#words, this.#at + word, 0);
-  }
 }

@@ -6,7 +6,7 @@ import { PERSISTENCES, persistenceNamed } from "../../../src/balancer/persistenc
 import type { PersistenceKind } from "../../../src/balancer/plan.ts";
 import { RECOGNISED_BY as WORDS } from "../../../src/balancer/shared/words.ts";
 import { RECOGNISED_BY } from "../../../src/config/choices.ts";
-import { clientFrom, NOW, Rig } from "../rig.ts";
+import { asks, clientFrom, NOW, type Persistence, Rig } from "../rig.ts";
 
 const FOLDER = new URL("../../../src/balancer/persistence/", import.meta.url).pathname;
 
@@ -20,8 +20,9 @@ test("every file that declares a persistence is in the list, and the YAML accept
   expect(persistenceNamed("colour")).toBeUndefined();
 });
 
-function recogniser(by: PersistenceKind) {
-  const pool = new Rig().pool({ servers: { a: {}, b: {} }, persistence: { by: [by], idleSec: 100, lifetimeSec: 300 } });
+function recogniser(by: PersistenceKind, mode: Persistence["mode"] = "insert") {
+  const times = { idleSec: 100, lifetimeSec: 300 };
+  const pool = new Rig().pool({ servers: { a: {}, b: {} }, persistence: { by: [by], name: "Sid", mode, ...times } });
   const [a, b] = pool.plan.servers;
   const { recogniser } = pool.kinds[0]!;
   return {
@@ -45,11 +46,15 @@ for (const { name, code } of PERSISTENCES) {
 const WITH_MEMORY: readonly [PersistenceKind, Client][] = [
   ["user", clientFrom("10.0.0.1", "alice")],
   ["source", clientFrom("10.0.0.1")],
+  ["header", asks(["GET / HTTP/1.1", "sid: alice's"])],
+  ["query", asks(["GET /app?x=1&Sid=alice HTTP/1.1"])],
+  ["host", asks(["GET / HTTP/1.1", "Host: Alice.Example.TEST:8080"])],
+  ["cookie", asks(["GET / HTTP/1.1", "Cookie: x=1; Sid=alice"])],
 ];
 
 describe.each(WITH_MEMORY)("%s", (name, client) => {
   test("who was remembered is recognised, on the newest server, until forgotten", () => {
-    const { recognise, remember, forget, a, b } = recogniser(name);
+    const { recognise, remember, forget, a, b } = recogniser(name, "learn");
     remember(client, a, NOW);
     expect(recognise(client, NOW)).toBe(a);
     remember(client, b, NOW);
@@ -59,7 +64,7 @@ describe.each(WITH_MEMORY)("%s", (name, client) => {
   });
 
   test("idle time begins again when the client is seen; lifetime goes on", () => {
-    const { recognise, remember, touch, a } = recogniser(name);
+    const { recognise, remember, touch, a } = recogniser(name, "learn");
     remember(client, a, NOW);
     for (const sec of [90, 180, 270]) {
       expect(recognise(client, NOW + sec)).toBe(a);

@@ -35,7 +35,7 @@ class ClientContext {
     if (handle === null) throw new Error("OpenSSL has no memory");
     this.handle = handle;
     freedContext.register(this, handle);
-    restrict(handle, plan.minimum, SERVER_CIPHERS, "");
+    restrict(handle, plan.minimum, plan.ciphers || SERVER_CIPHERS, plan.cipherSuites);
     ssl.SSL_CTX_ctrl(handle, CTRL_SET_SESSION_CACHE_MODE, SESSION_CACHE_OFF, null);
     ssl.SSL_CTX_set_verify(handle, plan.verify === "full" ? VERIFY_PEER : VERIFY_NONE, null);
     if (plan.verify === "full") {

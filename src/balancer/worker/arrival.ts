@@ -90,17 +90,11 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
   readonly acceptedMs: number;
   readonly startedMs: number;
   readonly clientFd: number;
-  readonly firstBytesDueMs: number;
   channel: Channel;
   tls: TlsChannel | null = null;
   early: Uint8Array = NO_BYTES;
   /** So many early bytes are worth reading a ClientHello again. */
   #helloAt = 0;
-  readonly placement = NOWHERE;
-  readonly serverFd = -1;
-  readonly bytesIn = 0;
-  readonly bytesOut = 0;
-  readonly firstByteMs = -1;
   #state = PROXY_HEADER;
   #served: Served | null = null;
   #sourceSlot = UNTRACKED;
@@ -114,8 +108,33 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
     this.acceptedMs = plane.nowMs;
     this.startedMs = plane.unixMs;
     this.clientFd = fd;
-    this.firstBytesDueMs = plane.nowMs + service.plan.timeouts.request;
     this.channel = new SocketChannel(plane, fd, this);
+  }
+
+  get firstBytesDueMs(): number {
+    return this.acceptedMs + this.service.plan.timeouts.request;
+  }
+
+  // What is written down of one that ends before a protocol serves it. No fields: there may be many arrivals.
+
+  get placement(): typeof NOWHERE {
+    return NOWHERE;
+  }
+
+  get serverFd(): number {
+    return -1;
+  }
+
+  get bytesIn(): number {
+    return 0;
+  }
+
+  get bytesOut(): number {
+    return 0;
+  }
+
+  get firstByteMs(): number {
+    return -1;
   }
 
   /** The first step, once `client.source` is set. `behindProxy`: a PROXY header comes first. */
@@ -242,6 +261,7 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
     this.#state = SERVED;
     this.plane.timers.clear(this);
     this.#served = HANDLERS[protocol].begin(this);
+    if (this.plane.windingDown) this.#served.windDown();
   }
 
   #refuse(refusal: number, end: number): void {

@@ -17,7 +17,7 @@ import type { WorkerContext } from "./context.ts";
 import { type Greeting, rdpRequest } from "./greetings.ts";
 import type { Journaled } from "./journal.ts";
 import { Placement, type PlacementOwner } from "./placement.ts";
-import { Relay, type RelayOwner } from "./relay.ts";
+import { Relay, type RelayOwner, type RelayTimeouts } from "./relay.ts";
 import type { ServiceRuntime } from "./service.ts";
 import { Timed } from "./timers.ts";
 import { READ_BYTES } from "./way.ts";
@@ -38,12 +38,6 @@ const FIRST_READ = 4096;
 const NO_BYTES = new Uint8Array(0);
 
 export class Connection extends Timed implements Served, ChannelOwner, PlacementOwner, RelayOwner, Journaled {
-  readonly number: number;
-  readonly service: ServiceRuntime;
-  readonly client: Client;
-  readonly clientFd: number;
-  readonly acceptedMs: number;
-  readonly startedMs: number;
   readonly placement: Placement;
   firstByteMs = -1;
   readonly #visit: Visit;
@@ -61,16 +55,34 @@ export class Connection extends Timed implements Served, ChannelOwner, Placement
     this.#visit = visit;
     this.#plane = visit.plane;
     this.#greeting = greeting;
-    this.number = visit.number;
-    this.service = visit.service;
-    this.client = visit.client;
-    this.clientFd = visit.clientFd;
-    this.acceptedMs = visit.acceptedMs;
-    this.startedMs = visit.startedMs;
     this.placement = new Placement(visit.plane, this);
     this.#early = visit.early;
     visit.early = NO_BYTES;
     visit.channel.owner = this;
+  }
+
+  get number(): number {
+    return this.#visit.number;
+  }
+
+  get service(): ServiceRuntime {
+    return this.#visit.service;
+  }
+
+  get client(): Client {
+    return this.#visit.client;
+  }
+
+  get clientFd(): number {
+    return this.#visit.clientFd;
+  }
+
+  get acceptedMs(): number {
+    return this.#visit.acceptedMs;
+  }
+
+  get startedMs(): number {
+    return this.#visit.startedMs;
   }
 
   begin(): this {
@@ -184,13 +196,19 @@ export class Connection extends Timed implements Served, ChannelOwner, Placement
     plane.journal.opened(this);
     const early = this.#early.length;
     this.#early = NO_BYTES;
-    const { idle, halfClose } = this.service.plan.timeouts;
-    const timeouts = { idle, halfClose, touch: this.placement.decision.pool!.touchMs };
-    const relay = new Relay(plane, this.#visit.channel, server, this, timeouts, early);
+    const relay = new Relay(plane, this.#visit.channel, server, this, early);
     this.#relay = relay;
     if (early > 0) this.cameIn(early);
     if (sent < first.length) relay.toServer.holdFirst(first.subarray(sent));
     relay.begin();
+  }
+
+  get timeouts(): RelayTimeouts {
+    return this.service.plan.timeouts;
+  }
+
+  get touchMs(): number {
+    return this.placement.decision.pool!.touchMs;
   }
 
   cameIn(bytes: number): void {

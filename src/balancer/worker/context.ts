@@ -36,6 +36,8 @@ export interface WorkerContext {
   readonly sources: SourceTable;
   readonly journal: Journal;
   readonly tokenKeys: readonly TokenKey[];
+  /** This process takes nothing new any more. */
+  readonly windingDown: boolean;
   /** This turn's time: monotonic, unix milliseconds, unix seconds. */
   readonly nowMs: number;
   readonly unixMs: number;

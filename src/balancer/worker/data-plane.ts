@@ -80,6 +80,7 @@ export class DataPlane implements WorkerContext {
   unixMs = 0;
   nowSec = 0;
   connections = 0;
+  windingDown = false;
   /** Control has written, or it is time to look. */
   mail = false;
   #mailedMs = 0;
@@ -193,6 +194,8 @@ export class DataPlane implements WorkerContext {
     }
     for (const fd of this.#listeners.keys()) if (!listeners.has(fd)) this.poller.remove(fd);
     this.#listeners = listeners;
+    // What had stopped listening does so again: the process that was to take over has failed.
+    if (listeners.size > 0) this.windingDown = false;
   }
 
   /** A pool of which nothing has changed stays as it is: the hash tables of hundreds of them take seconds. */
@@ -232,6 +235,7 @@ export class DataPlane implements WorkerContext {
   stopListening(): void {
     for (const fd of this.#listeners.keys()) this.poller.remove(fd);
     this.#listeners = new Map();
+    this.windingDown = true;
     for (const arrival of [...this.#open.values()]) arrival.windDown();
   }
 

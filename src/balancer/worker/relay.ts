@@ -23,12 +23,13 @@ export interface RelayTimeouts {
   readonly idle: number;
   /** The same, once one side has ended. */
   readonly halfClose: number;
-  /** The owner hears of a relay that lives on at least this often. */
-  readonly touch: number;
 }
 
 /** Whose bytes they are. */
 export interface RelayOwner {
+  readonly timeouts: RelayTimeouts;
+  /** It hears of a relay that lives on at least this often, milliseconds. */
+  readonly touchMs: number;
   /** So many bytes came from the client, or from the server, just now. */
   cameIn(bytes: number): void;
   cameOut(bytes: number): void;
@@ -45,27 +46,18 @@ export class Relay extends Timed implements ChannelOwner, Unfinished {
   readonly #client: Channel;
   readonly #server: Channel;
   readonly #owner: RelayOwner;
-  readonly #timeouts: RelayTimeouts;
   #over = false;
   #unfinished = false;
   #lastActiveMs: number;
   #firstEnd: number = EndCode["client-closed"];
 
   /** `early`: bytes of the client that were read before, whether they are sent already or held first. */
-  constructor(
-    plane: WorkerContext,
-    client: Channel,
-    server: Channel,
-    owner: RelayOwner,
-    timeouts: RelayTimeouts,
-    early: number,
-  ) {
+  constructor(plane: WorkerContext, client: Channel, server: Channel, owner: RelayOwner, early: number) {
     super();
     this.#plane = plane;
     this.#client = client;
     this.#server = server;
     this.#owner = owner;
-    this.#timeouts = timeouts;
     this.#lastActiveMs = plane.nowMs;
     this.toServer = new Way(client, server, early);
     this.toClient = new Way(server, client, 0);
@@ -76,7 +68,8 @@ export class Relay extends Timed implements ChannelOwner, Unfinished {
     const { toServer, toClient } = this;
     this.#client.owner = this;
     this.#server.owner = this;
-    this.#plane.timers.set(this, this.#plane.nowMs + Math.min(this.#timeouts.touch, this.#timeouts.idle));
+    const { timeouts, touchMs } = this.#owner;
+    this.#plane.timers.set(this, this.#plane.nowMs + Math.min(touchMs, timeouts.idle));
     if (toServer.holding || toClient.holding || this.#client.readable || this.#server.readable) this.#pump();
     if (this.#over) return;
     this.#server.watch();
@@ -126,18 +119,19 @@ export class Relay extends Timed implements ChannelOwner, Unfinished {
     this.#firstEnd = end;
     way.passOn();
     way.dispose(this.#plane.tools);
-    this.#plane.timers.set(this, this.#plane.nowMs + this.#timeouts.halfClose);
+    this.#plane.timers.set(this, this.#plane.nowMs + this.#owner.timeouts.halfClose);
     return false;
   }
 
   override onDeadline(nowMs: number): void {
     const { toServer, toClient } = this;
     const oneSided = toServer.passedOn || toClient.passedOn || toServer.sinkGone || toClient.sinkGone;
-    const limit = oneSided ? this.#timeouts.halfClose : this.#timeouts.idle;
+    const { timeouts, touchMs } = this.#owner;
+    const limit = oneSided ? timeouts.halfClose : timeouts.idle;
     const due = this.#lastActiveMs + limit;
     if (due <= nowMs) return this.#end(EndCode["idle-timeout"], false);
     this.#owner.stillThere(nowMs);
-    this.#plane.timers.set(this, Math.min(due, nowMs + this.#timeouts.touch));
+    this.#plane.timers.set(this, Math.min(due, nowMs + touchMs));
   }
 
   #end(end: number, withReset: boolean): void {

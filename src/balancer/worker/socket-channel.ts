@@ -7,6 +7,7 @@ import { Channel, type ChannelOwner, LOST, NOTHING_YET } from "./channel.ts";
 import type { KernelPipe } from "./pipes.ts";
 
 const SPLICE_MOVE_NONBLOCK = 3;
+const CLOSED = -1;
 
 /** What a channel over a descriptor needs of its worker. */
 export interface SocketContext {
@@ -16,11 +17,9 @@ export interface SocketContext {
 
 export class SocketChannel extends Channel implements Pollable {
   readonly fd: number;
-  readonly plain = true;
   readonly #context: SocketContext;
-  /** What the poller watches for; 0: nothing yet. */
+  /** What the poller watches for; 0: nothing yet, CLOSED: nothing any more. */
   #events = 0;
-  #open = true;
 
   /** `fd` is non-blocking and in the ledger; from now on it is the channel's. */
   constructor(context: SocketContext, fd: number, owner: ChannelOwner) {
@@ -29,9 +28,13 @@ export class SocketChannel extends Channel implements Pollable {
     this.fd = fd;
   }
 
+  get plain(): boolean {
+    return true;
+  }
+
   /** Is it with the poller? */
   get watched(): boolean {
-    return this.#events !== 0;
+    return this.#events > 0;
   }
 
   /** Room to write is watched for only once there was none: most sockets always have some. */
@@ -95,7 +98,7 @@ export class SocketChannel extends Channel implements Pollable {
       this.lostBy = code;
       return LOST;
     }
-    if (this.#events !== 0 && (this.#events & WRITABLE) === 0) {
+    if (this.#events > 0 && (this.#events & WRITABLE) === 0) {
       this.#events |= WRITABLE;
       this.#context.poller.modify(this.fd, this.#events);
     }
@@ -107,8 +110,8 @@ export class SocketChannel extends Channel implements Pollable {
   }
 
   override close(withReset: boolean): void {
-    if (!this.#open) return;
-    this.#open = false;
+    if (this.#events === CLOSED) return;
+    this.#events = CLOSED;
     this.#context.poller.forget(this.fd);
     this.#context.ledger.disown(this.fd);
     if (withReset) abort(this.fd);
@@ -117,8 +120,8 @@ export class SocketChannel extends Channel implements Pollable {
 
   /** Gives the descriptor to another channel, unwatched. This one is over. */
   handOver(): number {
-    this.#open = false;
-    if (this.#events !== 0) this.#context.poller.remove(this.fd);
+    if (this.#events > 0) this.#context.poller.remove(this.fd);
+    this.#events = CLOSED;
     return this.fd;
   }
 }

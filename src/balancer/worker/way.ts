@@ -42,8 +42,6 @@ export class Way {
   bytes = 0;
   readonly #source: Channel;
   readonly #sink: Channel;
-  /** Both are plain sockets. */
-  readonly #splices: boolean;
   #held: Uint8Array | null = null;
   #pipe: KernelPipe | null = null;
   #piped = 0;
@@ -53,7 +51,6 @@ export class Way {
   constructor(source: Channel, sink: Channel, already: number) {
     this.#source = source;
     this.#sink = sink;
-    this.#splices = source.plain && sink.plain;
     this.bytes = already;
   }
 
@@ -74,11 +71,14 @@ export class Way {
       if (!this.#flush(tools)) return WAITING;
       if (this.ended) return wasReset(this.#source) ? SOURCE_FAILED : ENDED;
       if (!this.#source.readable) return WAITING;
-      const fat = this.#fullReads >= FAT_AFTER && this.#splices && !this.sinkGone;
-      const result = fat ? this.#splice(tools) : this.#copy(tools);
+      const result = this.#fullReads >= FAT_AFTER && this.#splices ? this.#splice(tools) : this.#copy(tools);
       if (result !== MORE) return result;
     }
     return MORE;
+  }
+
+  get #splices(): boolean {
+    return this.#source.plain && this.#sink.plain && !this.sinkGone;
   }
 
   /** Sends what is held. @returns whether nothing is held any more. */

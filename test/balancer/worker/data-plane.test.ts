@@ -1,11 +1,13 @@
 /** One worker's loop, turned by hand in this thread. */
 import { afterAll, expect, test } from "bun:test";
+import { newClient } from "../../../src/balancer/client.ts";
 import type { Plan, PoolPlan, ServicePlan } from "../../../src/balancer/plan.ts";
 import { Columns } from "../../../src/balancer/shared/columns.ts";
 import { Scoreboard } from "../../../src/balancer/shared/scoreboard.ts";
 import { WEIGHT_UNIT } from "../../../src/balancer/shared/server-view.ts";
 import { ServerState } from "../../../src/balancer/shared/words.ts";
 import { DataPlane } from "../../../src/balancer/worker/data-plane.ts";
+import type { ServiceRuntime } from "../../../src/balancer/worker/service.ts";
 import { sys } from "../../../src/os/libc.ts";
 import { bindListener, dial, listen, localPort, MSG_NOSIGNAL, socketAddress } from "../../../src/os/socket.ts";
 import { parseAddress } from "../../../src/protocols/address.ts";
@@ -37,7 +39,8 @@ function connectTo(port: number): number {
   return fd;
 }
 
-test("who waits gets a place that nobody told of, however busy the worker is", () => {
+/** A worker with one service, whose pool has one server with room for one client. */
+function workerWithOneServer() {
   const { memory, buffer, layout } = testMemory({ files: 4096 });
   const control = new Scoreboard(buffer, layout, 1);
   const columns = new Columns(buffer, layout);
@@ -102,7 +105,11 @@ test("who waits gets a place that nobody told of, however busy the worker is", (
     wakes: [{ column, fd: wake }],
     plan,
   };
-  const plane = new DataPlane(birth, () => 0);
+  return { control, server, front, plan, plane: new DataPlane(birth, () => 0) };
+}
+
+test("who waits gets a place that nobody told of, however busy the worker is", () => {
+  const { control, server, front, plane } = workerWithOneServer();
   const byte = new Uint8Array(1);
   // Each turn has something to do: the first client never stops speaking.
   const turnUntil = (talker: number, isDone: () => boolean) => {
@@ -121,5 +128,22 @@ test("who waits gets a place that nobody told of, however busy the worker is", (
   turnUntil(first, () => control.pool(0).queued() === 0);
   expect(server.connections()).toBe(2);
   for (const connection of [...plane.open()]) connection.close(0);
+  sys.close(plane.poller.fd);
+});
+
+test("a pool of which a reload changes nothing stays, with all that was prepared for it", () => {
+  const { plan, plane } = workerWithOneServer();
+  const poolOf = (current: Plan) => {
+    plane.adopt(structuredClone(current));
+    const service = plane.newest({ plan: { id: 0 } } as ServiceRuntime);
+    return service.routeOf(newClient())!.pools[0]!;
+  };
+  const first = poolOf(plan);
+  expect(poolOf({ ...plan, generation: 2, accessLog: true })).toBe(first);
+  const longer = poolOf({ ...plan, pools: [{ ...plan.pools[0]!, connectTimeoutMs: 9_000 }] });
+  expect(longer).not.toBe(first);
+  expect(longer.plan.connectTimeoutMs).toBe(9_000);
+  const otherKey = poolOf({ ...plan, pools: [longer.plan], fingerprintKey: new Uint8Array(16).fill(1) });
+  expect(otherKey).not.toBe(longer);
   sys.close(plane.poller.fd);
 });

@@ -1,7 +1,7 @@
 /** Behind an upgrade (101): bytes of another protocol, both ways, for as long as both sides like. */
 import { keepAlive } from "../../../os/socket.ts";
 import type { Channel } from "../channel.ts";
-import { Relay, type RelayOwner } from "../relay.ts";
+import { Relay, type RelayOwner, type RelayTimeouts } from "../relay.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HttpConnection } from "./http-connection.ts";
 
@@ -15,9 +15,15 @@ export class Tunnel implements RelayOwner {
     this.#connection = connection;
     this.#exchange = exchange;
     this.#server = server;
-    const { idle, halfClose } = connection.service.plan.timeouts;
-    const timeouts = { idle, halfClose, touch: exchange.placement.decision.pool!.touchMs };
-    this.relay = new Relay(connection.worker.plane, connection.visit.channel, server, this, timeouts, 0);
+    this.relay = new Relay(connection.worker.plane, connection.visit.channel, server, this, 0);
+  }
+
+  get timeouts(): RelayTimeouts {
+    return this.#connection.service.plan.timeouts;
+  }
+
+  get touchMs(): number {
+    return this.#exchange.placement.decision.pool!.touchMs;
   }
 
   /** `fromClient` and `fromServer` were read already and go first. */

@@ -57,6 +57,7 @@ export class BodyWay {
     this.arrived = body === 0;
     this.lost = false;
     this.bytes = 0;
+    this.used = 0;
     this.surplus = NO_BYTES;
     this.#fullReads = 0;
     if (body === CHUNKED) this.#chunks.begin(dataOnly, removedTrailers);
@@ -89,17 +90,18 @@ export class BodyWay {
     if (this.arrived || from === to) return at;
     const length = this.#framing >= 0 ? Math.min(this.#framing, to - from) : to - from;
     copy(bytes, from, length, into, at);
-    return this.#framing === CHUNKED ? this.#takeChunks(into, at, length) : this.#takeSpan(at, length);
+    if (this.#framing === CHUNKED) return this.#takeChunks(into, at, length);
+    this.used = length;
+    this.#count(length);
+    return at + length;
   }
 
-  #takeSpan(at: number, length: number): number {
-    this.used = length;
+  /** So much of a body without chunks has come. */
+  #count(length: number): void {
     this.bytes += length;
-    if (this.#framing > 0) {
-      this.#framing -= length;
-      this.arrived = this.#framing === 0;
-    }
-    return at + length;
+    if (this.#framing <= 0) return;
+    this.#framing -= length;
+    this.arrived = this.#framing === 0;
   }
 
   #takeChunks(into: Uint8Array, at: number, length: number): number {
@@ -158,7 +160,7 @@ export class BodyWay {
     if (read < READ_BYTES) this.#fullReads = 0;
     else this.#fullReads++;
     if (framing === CHUNKED) return this.#copyChunks(buffer, read, sink);
-    this.#takeSpan(0, read);
+    this.#count(read);
     return this.#send(sink, buffer, read);
   }
 
@@ -218,7 +220,7 @@ export class BodyWay {
       this.#releasePipe(tools);
       return this.#nothingRead(read);
     }
-    this.#takeSpan(0, read);
+    this.#count(read);
     this.#piped = read;
     if (read < STILL_FAT) this.#fullReads = 0;
     const drained = this.#drainPipe(sink, tools);

@@ -30,7 +30,7 @@ import type { Answer } from "../../../protocols/http1/answer.ts";
 import { Field } from "../../../protocols/http1/fields.ts";
 import { CHUNKED, isIdempotent, Method, NO_BODY, TUNNEL, UNTIL_CLOSE } from "../../../protocols/http1/request.ts";
 import { bodyOf, PROXIED, readResponseHead } from "../../../protocols/http1/response.ts";
-import { endHead, writeRequestHead, writeResponseHead } from "../../../protocols/http1/write.ts";
+import { endHead, TOO_LONG, writeRequestHead, writeResponseHead } from "../../../protocols/http1/write.ts";
 import { NEED_MORE } from "../../../protocols/result.ts";
 import type { Candidate } from "../../candidate.ts";
 import type { Client } from "../../client.ts";
@@ -49,6 +49,7 @@ import type { ServiceRuntime } from "../service.ts";
 import { READ_BYTES } from "../way.ts";
 import { BodyClock } from "./body-clock.ts";
 import { BodyWay, CUT_OFF, DONE, MALFORMED, MORE, SINK_LOST } from "./body-way.ts";
+import { certificateLine } from "./client-certificate.ts";
 import type { HttpConnection } from "./http-connection.ts";
 import type { HttpService } from "./http-service.ts";
 import type { HttpWorker } from "./http-worker.ts";
@@ -260,14 +261,27 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     const { out, requestFacts } = this.#worker;
     const { bytes, head, end } = this.input;
     const { requestRules } = this.#http!;
-    this.#connection!.tell(requestFacts);
+    const connection = this.#connection!;
+    if (head.hostEnd === head.hostAt) connection.nameHost();
+    connection.tell(requestFacts);
     requestFacts.requestId = this.requestId;
     requestFacts.requestIdLength = this.#ownId ? this.requestIdLength : 0;
     requestFacts.close = this.placement.decision.pool!.plan.keepAlive.connections === 0;
-    const headEnd = endHead(out, writeRequestHead(bytes, head, requestRules, requestFacts, out, 0));
+    let headEnd = writeRequestHead(bytes, head, requestRules, requestFacts, out, 0);
+    if (this.#http!.certificateField !== "") headEnd = this.#writeCertificate(connection, headEnd);
+    headEnd = endHead(out, headEnd);
     if (headEnd < 0 || head.body === NO_BODY) return headEnd;
     this.toServer.begin(head.body, false, requestRules.removed);
     return this.toServer.takeAtHand(bytes, this.#bodyAt, end, out, headEnd);
+  }
+
+  #writeCertificate(connection: HttpConnection, at: number): number {
+    const { out } = this.#worker;
+    const { tls } = connection.visit;
+    const line = tls === null ? NO_BYTES : certificateLine(tls, this.#http!.certificateField);
+    if (at < 0 || at + line.length > out.length) return TOO_LONG;
+    out.set(line, at);
+    return at + line.length;
   }
 
   onServer(server: Channel, first: Uint8Array, sent: number): void {

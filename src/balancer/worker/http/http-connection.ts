@@ -10,7 +10,9 @@
  *
  * Between two requests it holds no buffer. Requests that come in one piece are served in their order, one at a time.
  */
-import { localPort } from "../../../os/socket.ts";
+import { localAddress, localPort } from "../../../os/socket.ts";
+import { formatEndpoint } from "../../../protocols/address.ts";
+import { ascii } from "../../../protocols/ascii.ts";
 import { statusOf } from "../../../protocols/http1/reasons.ts";
 import type { RequestFacts } from "../../../protocols/http1/write.ts";
 import type { Candidate } from "../../candidate.ts";
@@ -66,6 +68,7 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
   readonly tlsVersion: number;
   /** The port that it has dialled; -1: nobody has asked yet. */
   #port = -1;
+  #fallbackHost: Uint8Array = NO_BYTES;
   /** A connection of this client alone, which nobody else may be served over; and where it leads. */
   #own: Channel | null = null;
   #ownServer: Candidate | null = null;
@@ -93,7 +96,7 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
     this.acceptedMs = visit.acceptedMs;
     this.startedMs = visit.startedMs;
     this.secure = visit.tls !== null;
-    this.tlsVersion = 0;
+    this.tlsVersion = visit.tls === null ? 0 : visit.tls.version === "TLSv1.3" ? 13 : 12;
     this.trusted = visit.service.trusts(visit.client.source);
     this.#dueMs = visit.firstBytesDueMs;
   }
@@ -132,6 +135,15 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
     facts.trusted = this.trusted;
     facts.secure = this.secure;
     facts.port = this.#port;
+    facts.fallbackHost = this.#fallbackHost;
+  }
+
+  /** A client that names no host (HTTP/1.0) is taken to mean the address that it has dialled. */
+  nameHost(): void {
+    if (this.#fallbackHost.length > 0) return;
+    const address = new Uint8Array(16);
+    const port = localAddress(this.visit.clientFd, address);
+    this.#fallbackHost = ascii(formatEndpoint(address, 0, port));
   }
 
   // Deadlines

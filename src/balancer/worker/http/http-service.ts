@@ -10,6 +10,8 @@ export class HttpService {
   readonly plan: HttpPlan;
   readonly requestRules: RequestRules;
   readonly responseRules: ResponseRules;
+  /** The field that tells servers of a client's certificate; "": none does. */
+  readonly certificateField: string;
   /** Some limit for each source is set. */
   readonly limitsSources: boolean;
   readonly #answers = new Map<number, Answer>();
@@ -18,9 +20,12 @@ export class HttpService {
   constructor(service: ServicePlan) {
     const plan = service.http!;
     this.plan = plan;
+    const header = service.tls?.clients?.header ?? "";
+    this.certificateField = header;
     this.requestRules = new RequestRules({
       set: plan.setRequest,
-      remove: plan.removeRequest,
+      // Only we say who has shown a certificate.
+      remove: header === "" ? plan.removeRequest : [...plan.removeRequest, header],
       forwarded: plan.forwarded,
     });
     this.responseRules = new ResponseRules({ set: plan.setResponse, remove: plan.removeResponse });

@@ -269,3 +269,17 @@ describe("a body passes while it comes", () => {
     expect(await client.ended).toBe("closed");
   });
 });
+
+test("a body of which a part came with the head, and the rest later, is not taken for the next request", async () => {
+  await open();
+  const head = `POST / HTTP/1.1\r\n${HOST}Content-Length: 100\r\n\r\n`;
+  const client = await stage!.client(head + "a".repeat(90));
+  const server = await stage!.visitor();
+  await server.receive((bytes) => bytes.length === head.length + 90);
+  client.send("b".repeat(10) + GET);
+  await server.receive((bytes) => bytes.length === head.length + 100);
+  server.send(OK);
+  await textUntil(server, GET);
+  server.send(OK);
+  expect(await textUntil(client, OK + OK)).toBe(OK + OK);
+});

@@ -35,6 +35,8 @@ export interface Handover {
   readonly slots: SlotNames;
   readonly listeners: ListenerNames;
   readonly columns: readonly number[];
+  /** Keys of session tickets, newest first, base64: its clients' sessions go on. A version before had none. */
+  readonly ticketKeys?: readonly string[];
 }
 
 /** What it answers to `commit`. */

@@ -1,7 +1,6 @@
 /** The running balancer: one object that owns memory, workers, listeners, checks and sessions. Main thread only. */
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { TICKET_KEY_BYTES } from "../../config/certificate-files.ts";
 import { compareConfig } from "../../config/changes.ts";
 import { loadConfig } from "../../config/load.ts";
 import type { Problem } from "../../config/problem.ts";
@@ -49,6 +48,8 @@ import { connectionsOf, pageOf } from "./session-pages.ts";
 import { SharedState } from "./shared-state.ts";
 import { Slots } from "./slots.ts";
 import { makeStatus } from "./status.ts";
+import { ROTATE_MS, TicketKeys } from "./ticket-keys.ts";
+import { tryTls } from "./tls-trial.ts";
 import { signToken } from "./tokens.ts";
 import { Workers } from "./workers.ts";
 
@@ -95,7 +96,7 @@ export class RunningBalancer implements Balancer {
   readonly #rates = new RateMeter();
   readonly #fingerprintKey: Uint8Array;
   readonly #tokenKeys: readonly TokenKey[];
-  readonly #ticketKeys: readonly Uint8Array[];
+  readonly #ticketKeys: TicketKeys;
   readonly #node = hostname();
   readonly #upSinceMs: number;
   readonly #events = new Set<(event: BalancerEvent) => void>();
@@ -139,7 +140,7 @@ export class RunningBalancer implements Balancer {
     });
     this.#names = new Names(timing, () => void this.#replan());
     this.#fingerprintKey = fingerprintKey(data, randomBytes);
-    this.#ticketKeys = [randomBytes(TICKET_KEY_BYTES)];
+    this.#ticketKeys = new TicketKeys(randomBytes, inheritance?.ticketKeys);
     this.#tokenKeys = tokenKeys(data, config.tokens?.keyFile, randomBytes);
     this.#records = new Records({
       memory: this.#shared.buffer,
@@ -208,6 +209,7 @@ export class RunningBalancer implements Balancer {
    */
   async start(): Promise<void> {
     const { inheritance } = this.#options;
+    tryTls(this.#config);
     await this.#names.follow(this.#config);
     this.#servers.declare(this.#config, inheritance !== null);
     if (!inheritance) await this.#restore();
@@ -247,6 +249,12 @@ export class RunningBalancer implements Balancer {
     this.#every(NEIGHBOUR_MS, () => this.#lookAtNeighbours());
     this.#every(SNAPSHOT_MS, () => void this.#save());
     this.#every(COMPARE_MS, () => void this.#compareSessions());
+    this.#every(ROTATE_MS, () => this.#rotateTicketKeys());
+  }
+
+  #rotateTicketKeys(): void {
+    this.#ticketKeys.rotate();
+    if (!this.#config.tickets) void this.#replan();
   }
 
   #every(ms: number, what: () => void): void {
@@ -270,7 +278,7 @@ export class RunningBalancer implements Balancer {
       slots: this.#slots,
       fingerprintKey: this.#fingerprintKey,
       tokenKeys: this.#tokenKeys,
-      ticketKeys: this.#config.tickets?.keyFile.map(({ bytes }) => bytes) ?? this.#ticketKeys,
+      ticketKeys: this.#config.tickets?.keyFile.map(({ bytes }) => bytes) ?? this.#ticketKeys.keys,
       listeners: (service) => this.#listeners.of(service.name, service.listen, worker),
       addressOf: (host) => this.#names.addressOf(host),
     });
@@ -494,6 +502,7 @@ export class RunningBalancer implements Balancer {
     const before = this.#config;
     const next = loaded.config;
     try {
+      tryTls(next);
       await this.#names.follow(next);
       // What the file no longer has stays as it is: the workers still decide by it, and the rest may fail.
       this.#servers.declare(next, true);
@@ -639,6 +648,7 @@ export class RunningBalancer implements Balancer {
         slots: this.#slots.names(),
         listeners: this.#listeners.names(),
         columns: this.#workers.columns,
+        ticketKeys: this.#ticketKeys.handOver(),
       },
       descriptors: [this.#shared.memory.fd, ...this.#listeners.descriptors()],
     };

@@ -25,7 +25,7 @@ function free(kept: { session: Handle | null }): void {
 }
 
 /** An SSL_CTX for the servers of a pool. It is given back when nobody refers to it any more. */
-class ClientContext {
+export class ClientContext {
   readonly handle: Handle;
 
   /** Throws HoldfastError `tls/unusable`. */

@@ -12,6 +12,15 @@ import {
   type StickyCookie,
   writeStickyCookie,
 } from "../../src/protocols/http1/sticky-cookie.ts";
+import { FieldList } from "../../src/protocols/http2/field-list.ts";
+import {
+  DEFAULT_FRAME_SIZE,
+  FRAME_HEADER,
+  FRAME_REASONS,
+  newFrameHeader,
+  readFrameHeader,
+} from "../../src/protocols/http2/frames.ts";
+import { FIELD_SLACK, HPACK_REASONS, HpackDecoder, readFieldBlock } from "../../src/protocols/http2/hpack-decoder.ts";
 import { MAX_PROXY_HEADER, newProxyHeader, PROXY_REASONS, readProxyHeader } from "../../src/protocols/proxy.ts";
 import {
   buildConnectionConfirm,
@@ -83,6 +92,8 @@ const confirm = newConnectionConfirm();
 const msts = newMstsToken();
 const token = newRoutingToken();
 const proxy = newProxyHeader();
+const frameHeader = newFrameHeader();
+const fieldList = new FieldList(1024, FIELD_SLACK);
 const load = newLoadNumber();
 const report = newAgentReport();
 const requestHead = new RequestHead();
@@ -421,6 +432,50 @@ export const parsers: readonly ParserUnderTest[] = [
       "a name of 256 bytes": inRecords(buildClientHello({ name: "a".repeat(256) })),
       "two names": inRecords(buildClientHello({ name: "a.example", again: true })),
       "a protocol without a name": inRecords(buildClientHello({ alpn: ["h2", ""] })),
+    },
+  },
+  {
+    name: "readFrameHeader",
+    bound: FRAME_HEADER,
+    stream: true,
+    reasons: FRAME_REASONS,
+    read: (bytes, from, to) => readFrameHeader(bytes, from, to, DEFAULT_FRAME_SIZE, frameHeader),
+    found: () => ({ ...frameHeader }),
+    good: {
+      SETTINGS: hex("000000 04 00 00000000"),
+      "the longest DATA": hex("004000 00 01 7fffffff"),
+      "HEADERS with the reserved bit": hex("000010 01 05 80000001"),
+    },
+    bad: { "a byte too many": hex("004001 00 00 00000001"), "a ClientHello": hex("160301 02 00 010001fc") },
+  },
+  {
+    name: "readFieldBlock",
+    bound: 4096,
+    stream: false,
+    reasons: HPACK_REASONS,
+    read: (bytes, from, to) => readFieldBlock(bytes, from, to, new HpackDecoder(256), fieldList),
+    found: () => ({
+      fields: Buffer.from(fieldList.bytes.subarray(0, fieldList.end)).toString("latin1"),
+      bounds: [...fieldList.bounds.subarray(0, 2 * fieldList.count + 1)],
+      tooLarge: fieldList.tooLarge,
+      size: fieldList.size,
+    }),
+    good: {
+      "a request in Huffman code": hex("828684418cf1e3c2e5f23a6ba0ab90f4ff"),
+      "a field that is remembered, and referred to": hex("400a637573746f6d2d6b65790d637573746f6d2d686561646572 be"),
+      "a smaller table": hex("20 82 100870617373776f726406736563726574"),
+      "an answer in Huffman code": hex(
+        "488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8e9ae82ae43d3",
+      ),
+    },
+    bad: {
+      nothing: hex(""),
+      "index 0": hex("80"),
+      "an index behind the tables": hex("be"),
+      "an integer without an end": hex("ffffffffffffff"),
+      "a text that is cut off": hex("00 05 61"),
+      "Huffman padding of zeros": hex("00 81 18 00"),
+      "a table above the limit": hex("3fe21f"),
     },
   },
 ];

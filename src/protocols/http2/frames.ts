@@ -66,7 +66,7 @@ export function newFrameHeader(): FrameHeader {
 
 /**
  * Reads the header of a frame in `bytes[from, to)`; bound: FRAME_HEADER, 9 bytes. `largest`: of the payload.
- * @returns 9 (`out` is filled), NEED_MORE (0), or FRAME_TOO_LARGE. Never throws or allocates.
+ * @returns bytes used (9, `out` is filled), NEED_MORE (0), or FRAME_TOO_LARGE. Never throws or allocates.
  */
 export function readFrameHeader(
   bytes: Uint8Array,

@@ -26,6 +26,22 @@ export const HPACK_REASONS: Reasons = {
   [HPACK_EMPTY]: "empty-block",
 };
 
+/**
+ * Reads a whole field block, `bytes[from, to)`, into `out` (with FIELD_SLACK), and what it adds into the table of `decoder`.
+ * A list above its limit is read to the end, so that the table stays right, and has `tooLarge`: what lies beyond the limit
+ * is counted, not copied.
+ * @returns bytes used (all of them), or a reason. Never NEED_MORE, never throws.
+ */
+export function readFieldBlock(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  decoder: HpackDecoder,
+  out: FieldList,
+): number {
+  return decoder.read(bytes, from, to, out);
+}
+
 /** Integers are lengths and indices: nothing here is anywhere near this long. */
 const LARGEST_INTEGER = 1 << 24;
 /** In place of the end of a text that did not fit. */
@@ -40,11 +56,7 @@ export class HpackDecoder {
     this.#table = new DynamicTable(tableSize);
   }
 
-  /**
-   * Reads a whole block, `bytes[from, to)`, into `out` (with FIELD_SLACK). A list above its limit is read to the end, so
-   * that the table stays right, and has `tooLarge`: what lies beyond the limit is counted, not copied.
-   * @returns to - from, or a reason. Never throws.
-   */
+  /** As readFieldBlock. */
   read(bytes: Uint8Array, from: number, to: number, out: FieldList): number {
     out.clear();
     if (from >= to) return HPACK_EMPTY;

@@ -48,7 +48,7 @@ import {
   writeSettingsAck,
   writeWindowUpdate,
 } from "../../../protocols/http2/frames.ts";
-import { HpackDecoder } from "../../../protocols/http2/hpack-decoder.ts";
+import { HpackDecoder, readFieldBlock } from "../../../protocols/http2/hpack-decoder.ts";
 import { NO_TABLE } from "../../../protocols/http2/hpack-encoder.ts";
 import { type Channel, type ChannelOwner, LOST, NOTHING_YET } from "../channel.ts";
 import type { Unfinished, WorkerContext } from "../context.ts";
@@ -401,7 +401,7 @@ export abstract class Multiplexer extends Timed implements ChannelOwner, FrameSi
       this.list.clear();
       return NO_ERROR;
     }
-    return this.decoder.read(bytes, from, to, this.list) < 0 ? COMPRESSION_ERROR : NO_ERROR;
+    return readFieldBlock(bytes, from, to, this.decoder, this.list) < 0 ? COMPRESSION_ERROR : NO_ERROR;
   }
 
   onFrame(type: number, flags: number, id: number, bytes: Uint8Array, from: number, to: number): number {

@@ -96,7 +96,7 @@ export const service = section("a service", {
   trust: oneOrMany(network, 256, 0)
     .prefault([])
     .describe(
-      "Networks whose PROXY headers and, for `http`, `X-Forwarded-For` are believed. The client behind them is the `source`.",
+      "Networks whose PROXY headers are believed: the client behind them is the `source`. For `http` also those whose `X-Forwarded-…` stay with `forwarded: append`, and whose `X-Request-Id` is kept.",
     ),
   "accept-proxy": yesNo
     .prefault(false)

@@ -37,7 +37,7 @@ const ciphers = {
     .describe("For TLS 1.2, as OpenSSL writes them. Default: ECDHE with AES-GCM or ChaCha20."),
   "cipher-suites": text("a list of cipher suites", 4_096)
     .optional()
-    .describe("For TLS 1.3, as OpenSSL writes them. Default: OpenSSL's own."),
+    .describe("For TLS 1.3, as OpenSSL writes them. Default: AES-GCM and ChaCha20."),
 };
 
 /** TLS with clients. */

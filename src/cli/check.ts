@@ -23,8 +23,8 @@ export function checkCommand(): Command {
     .option("--strict", "warnings are errors")
     .option("--json", "one object for each problem, a line each");
   return action(base, async ({ stdout }, options: CheckOptions) => {
-    const { countProblems, loadConfig, problemsText } = await import("./config-file.ts");
-    const loaded = loadConfig(options.config);
+    const { countProblems, loadFile, problemsText } = await import("./config-file.ts");
+    const loaded = loadFile(options.config);
     const { config, problems } = loaded;
     const bad = config === undefined || (options.strict === true && problems.length > 0);
     if (options.json === true) {

@@ -1,17 +1,23 @@
 /** The configuration file for commands; loaded only by those that read one. */
 import { readFileSync } from "node:fs";
 import { isAbsolute } from "node:path";
+import { tryTls } from "../balancer/control/tls-trial.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { countProblems, printProblems } from "../config/print.ts";
 import type { Problem } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
 import type { Stream, Terminal } from "./terminal.ts";
 
-export { countProblems, loadConfig };
+export { countProblems };
+
+/** A file as a balancer on this machine would take it: its TLS is tried with the OpenSSL that is here. */
+export function loadFile(file: string): LoadedConfig {
+  return loadConfig(file, Date.now(), tryTls);
+}
 
 /** The configuration, or null after its mistakes were printed. Warnings are printed and change nothing. */
 export function readConfigFile(terminal: Terminal, file: string): Config | null {
-  const loaded = loadConfig(file);
+  const loaded = loadFile(file);
   terminal.stderr.write(problemsText(loaded, terminal.stderr));
   if (loaded.config !== undefined) return loaded.config;
   terminal.stderr.write(`${countProblems(loaded.problems)}. Nothing was started: holdfast check -c ${file}\n`);

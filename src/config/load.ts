@@ -26,11 +26,21 @@ const MAX_PROBLEMS = 1_000;
 /** So many uses of a value behind an alias are named. */
 const MAX_USES = 3;
 
-/** Reads the file at a path, or a text, and the files that it names. `nowMs`: for what ends soon. Never throws. */
-export function loadConfig(source: string | ConfigText, nowMs: number = Date.now()): LoadedConfig {
-  if (typeof source !== "string") return loadText(source, nowMs);
+/** What those who will use a configuration find wrong with it, once it is right by itself. */
+export type Trial = (config: Config) => readonly Finding[];
+
+/**
+ * Reads the file at a path, or a text, and the files that it names. `nowMs`: for what ends soon. `trial`: asked last. Never
+ * throws.
+ */
+export function loadConfig(
+  source: string | ConfigText,
+  nowMs: number = Date.now(),
+  trial: Trial = () => [],
+): LoadedConfig {
+  if (typeof source !== "string") return loadText(source, nowMs, trial);
   const read = readText(source);
-  if ("text" in read) return loadText({ text: read.text, name: source }, nowMs);
+  if ("text" in read) return loadText({ text: read.text, name: source }, nowMs, trial);
   const { code, message } = read;
   const place = { file: source, line: 1, column: 1, endColumn: 2, pointer: "" };
   return { config: undefined, problems: [{ code, severity: "error", ...place, message }], text: "" };
@@ -53,7 +63,7 @@ function readText(path: string): { text: string } | Unread {
   }
 }
 
-function loadText({ text, name }: ConfigText, nowMs: number): LoadedConfig {
+function loadText({ text, name }: ConfigText, nowMs: number, trial: Trial): LoadedConfig {
   const yaml = readYaml(text);
   const place = new Placing(text, name, yaml);
   for (const { range, path, ...rest } of yaml.findings) place.add(range, path, "error", rest);
@@ -70,6 +80,7 @@ function loadText({ text, name }: ConfigText, nowMs: number): LoadedConfig {
 
   const config = deepFreeze(withFiles(withPaths(parsed.data, folder), named.files));
   for (const finding of checkCertificates(config)) place.addFinding(finding, "error");
+  if (place.count === 0) for (const finding of trial(config)) place.addFinding(finding, "error");
   if (place.count > 0) return { config: undefined, problems: place.problems(), text };
   for (const finding of advise(config, nowMs)) place.addFinding(finding, "warning");
   return { config, problems: place.problems(), text };

@@ -209,7 +209,6 @@ export class RunningBalancer implements Balancer {
    */
   async start(): Promise<void> {
     const { inheritance } = this.#options;
-    tryTls(this.#config);
     await this.#names.follow(this.#config);
     this.#servers.declare(this.#config, inheritance !== null);
     if (!inheritance) await this.#restore();
@@ -497,12 +496,11 @@ export class RunningBalancer implements Balancer {
   }
 
   async #reload(): Promise<ReloadReport> {
-    const loaded = loadConfig(this.#options.file);
+    const loaded = loadConfig(this.#options.file, this.#options.timing.wallClock(), tryTls);
     if (loaded.config === undefined) return this.#reloadFailed(loaded.problems, "the file has mistakes");
     const before = this.#config;
     const next = loaded.config;
     try {
-      tryTls(next);
       await this.#names.follow(next);
       // What the file no longer has stays as it is: the workers still decide by it, and the rest may fail.
       this.#servers.declare(next, true);

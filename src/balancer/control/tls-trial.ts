@@ -1,19 +1,33 @@
-/** Whether OpenSSL takes what the file says of TLS: asked before any worker has to live with it. */
+/** Whether OpenSSL takes what a file says of TLS: asked before any worker has to live with it. */
+import type { Finding } from "../../config/problem.ts";
 import type { Config } from "../../config/schema.ts";
+import { HoldfastError } from "../../errors.ts";
 import { ClientContext } from "../worker/tls/client-context.ts";
 import { ServerContext } from "../worker/tls/server-context.ts";
 import { Sites } from "../worker/tls/sites.ts";
 import { planServerTls, planTls } from "./plan-tls.ts";
 
-/**
- * Makes every context once, and drops it. Loads OpenSSL only for a file that has `tls`.
- * Throws HoldfastError `tls/no-openssl` or `tls/unusable`.
- */
-export function tryTls(config: Config): void {
-  for (const service of Object.values(config.services)) {
-    if (!service.tls) continue;
-    const plan = planTls(service.tls, service);
-    new Sites(plan, (certificates) => new ServerContext(certificates, plan));
+/** Makes every context once, and drops it. OpenSSL is loaded only for a file that has `tls`. */
+export function tryTls(config: Config): Finding[] {
+  const findings: Finding[] = [];
+  const attempt = (kind: "services" | "pools", name: string, make: () => void) => {
+    try {
+      make();
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      findings.push({ code: error.code, path: [kind, name, "tls"], at: "key", message: error.message });
+    }
+  };
+  for (const [name, service] of Object.entries(config.services)) {
+    const { tls } = service;
+    if (!tls) continue;
+    attempt("services", name, () => {
+      const plan = planTls(tls, service);
+      new Sites(plan, (certificates) => new ServerContext(certificates, plan));
+    });
   }
-  for (const pool of Object.values(config.pools)) if (pool.tls) new ClientContext(planServerTls(pool.tls));
+  for (const [name, { tls }] of Object.entries(config.pools)) {
+    if (tls) attempt("pools", name, () => new ClientContext(planServerTls(tls)));
+  }
+  return findings;
 }

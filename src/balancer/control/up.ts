@@ -16,6 +16,7 @@ import type { EndSelector } from "../worker/messages.ts";
 import { beginTakeover, commitTakeover, leaveTo } from "./handover.ts";
 import { RunningBalancer } from "./running.ts";
 import { SUPERVISED, supervise } from "./supervisor.ts";
+import { tryTls } from "./tls-trial.ts";
 
 /** A successor says that it answers on the admin socket, mostly within milliseconds. */
 const SUCCESSOR_MS = 250;
@@ -40,7 +41,7 @@ async function fileLimit(): Promise<number> {
 
 /** Serves until a signal ends it. @returns the exit code. Throws HoldfastError when it cannot begin. */
 export async function serve(options: UpOptions): Promise<number> {
-  const { config } = loadConfig(options.file);
+  const { config } = loadConfig(options.file, Date.now(), tryTls);
   if (config === undefined) throw new HoldfastError("config/unreadable-file", `${options.file} has mistakes`);
   const data = options.dataFolder;
   mkdirSync(data, { recursive: true, mode: 0o750 });

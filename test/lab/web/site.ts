@@ -1,4 +1,5 @@
 /** Web servers with their balancer: what the tests of this folder have in common. */
+import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { Authority } from "../certificates.ts";
 import { Child } from "../child.ts";
@@ -53,6 +54,7 @@ export class Site {
   /** Plain HTTP, and with TLS. */
   port = 0;
   tlsPort = 0;
+  /** In files that keep their names. */
   readonly certificate = this.authority.issue(HOST);
   readonly #options: SiteOptions;
 
@@ -117,6 +119,13 @@ ${servers.join("\n")}
     holdfast.write(this.yaml(weight));
     const { ok, summary } = await holdfast.api.reload();
     if (!ok) throw new Error(`the reload was refused: ${summary}`);
+  }
+
+  /** Puts another certificate where the balancer finds it. */
+  replaceCertificate(): void {
+    const { cert, key } = this.authority.issue(HOST);
+    renameSync(key, this.certificate.key);
+    renameSync(cert, this.certificate.cert);
   }
 
   async stop(): Promise<void> {

@@ -34,6 +34,11 @@ export class Ledger {
     Atomics.store(this.#words, fd * LEDGER_WORDS + SOURCE, slot + 1);
   }
 
+  /** Worker: an owned `fd` counts against no source any more. */
+  clearSource(fd: number): void {
+    Atomics.store(this.#words, fd * LEDGER_WORDS + SOURCE, 0);
+  }
+
   /** Worker: before it closes `fd`; after the close another thread may own the same number. */
   disown(fd: number): void {
     if (fd >= this.#files) return;

@@ -290,6 +290,8 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
     const { plane, service } = this;
     plane.timers.clear(this);
     plane.ended(this);
+    // A socket under TLS may stay for its last bytes: it counts against nobody any more.
+    if (this.#sourceSlot >= 0) plane.ledger.clearSource(this.clientFd);
     this.channel.close(withReset);
     service.view.count(ServiceCounter.ENDED + end, 1);
     service.view.release();

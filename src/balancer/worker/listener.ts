@@ -10,6 +10,8 @@ import type { ServiceRuntime } from "./service.ts";
 
 /** Accepted in one turn of the loop, so that established connections are served as well. */
 const ACCEPTS = 64;
+/** The same where TLS begins: each may cost a signature of a millisecond. */
+const TLS_ACCEPTS = 8;
 /** Without descriptors or memory: new connections wait in the kernel's queue this long. */
 const REST_MS = 100;
 
@@ -30,7 +32,8 @@ export class Listener implements Pollable {
   }
 
   onReady(): void {
-    for (let left = ACCEPTS; left > 0; left--) {
+    const accepts = this.service.plan.tls === null ? ACCEPTS : TLS_ACCEPTS;
+    for (let left = accepts; left > 0; left--) {
       const fd = accept(this.fd, this.#peer);
       if (fd >= 0) {
         this.#take(fd);

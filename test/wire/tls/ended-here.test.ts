@@ -4,12 +4,14 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer as createPlainServer, type Server, type Socket } from "node:net";
+import { Duplex } from "node:stream";
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from "node:tls";
 import type { ServerTlsPlan, TlsPlan } from "../../../src/balancer/plan.ts";
 import { ServerCounter } from "../../../src/balancer/shared/server-view.ts";
 import { ServiceCounter } from "../../../src/balancer/shared/service-view.ts";
 import { HandshakeCode } from "../../../src/balancer/shared/words.ts";
-import { parseCidr } from "../../../src/protocols/address.ts";
+import { parseAddress, parseCidr } from "../../../src/protocols/address.ts";
+import { MAX_WRITTEN_V2, writeProxyV2 } from "../../../src/protocols/proxy.ts";
 import { Client } from "../../balancer/service/peers.ts";
 import { type PlanSketch, WorkerRig } from "../../balancer/worker/worker-rig.ts";
 import { Authority, type Certificate } from "../../lab/certificates.ts";
@@ -262,6 +264,84 @@ test("a handshake that is never finished is not waited for longer than timeouts.
   await client.receive((bytes) => bytes.length > 100);
   await client.ended;
   expect(rig.refused("service")).toEqual({ "first-bytes-timeout": 1 });
+});
+
+test("a PROXY header of version 2 and a ClientHello may come byte by byte", async () => {
+  const port = await plain((socket) => socket.end("inside\n"));
+  const trust = [parseCidr("127.0.0.0/8")!];
+  rig = await WorkerRig.start(sketch(port, { tls: endsHere(), acceptProxy: true, trust }, { sendProxy: "off" }));
+  const header = new Uint8Array(MAX_WRITTEN_V2);
+  const [source, destination] = [parseAddress("192.0.2.7")!, parseAddress("127.0.0.1")!];
+  const length = writeProxyV2(header, 0, source, 5555, destination, 443);
+  const socket = connect({ port: rig.port("service"), host: "127.0.0.1", noDelay: true });
+  await once(socket, "connect");
+  // What the TLS client writes goes out in single bytes.
+  const inPieces = new Duplex({
+    read() {},
+    write(bytes: Buffer, _encoding, done) {
+      for (const byte of bytes) socket.write(Uint8Array.of(byte));
+      done();
+    },
+    final: (done) => void socket.end(done),
+  });
+  socket.on("data", (bytes) => inPieces.push(bytes));
+  socket.on("end", () => inPieces.push(null));
+  for (const byte of header.subarray(0, length)) socket.write(Uint8Array.of(byte));
+  const client = connectTls({ socket: inPieces, servername: "front.test", ca: authority.pem });
+  expect((await all(client)).toString()).toBe("inside\n");
+  client.destroy();
+  socket.destroy();
+});
+
+test("a server that resets is a reset for a client of TLS, who does not take a part for the whole", async () => {
+  const port = await plain((socket) => {
+    socket.write("half of");
+    socket.once("data", () => socket.resetAndDestroy());
+  });
+  rig = await WorkerRig.start(sketch(port, { tls: endsHere() }));
+  const client = dial();
+  const failed = once(client, "error") as Promise<[NodeJS.ErrnoException]>;
+  await once(client, "data");
+  client.write("?");
+  expect((await failed)[0].code).toBe("ECONNRESET");
+  expect(await rig.ended("service")).toEqual({ "server-reset": 1 });
+});
+
+test("a client of TLS that resets is a reset for the server", async () => {
+  const reset = Promise.withResolvers<string | undefined>();
+  const port = await plain((socket) => {
+    socket.write("here\n");
+    socket.on("error", (error: NodeJS.ErrnoException) => reset.resolve(error.code));
+  });
+  rig = await WorkerRig.start(sketch(port, { tls: endsHere() }));
+  const socket = connect(rig.port("service"), "127.0.0.1");
+  const client = connectTls({ socket, servername: "front.test", ca: authority.pem });
+  client.on("error", () => {});
+  await once(client, "data");
+  socket.resetAndDestroy();
+  expect(await reset.promise).toBe("ECONNRESET");
+  expect(await rig.ended("service")).toEqual({ "client-reset": 1 });
+});
+
+test("a source gets back the place of its connection through TLS", async () => {
+  const port = await plain((socket) => {
+    socket.write("here\n");
+    socket.on("end", () => socket.end());
+  });
+  const limits = { connections: 0, connectionsPerSource: 1, newPerSource: 0, newPerSourceMs: 0 };
+  rig = await WorkerRig.start(sketch(port, { tls: endsHere(), limits }));
+  for (let nth = 1; nth <= 3; nth++) {
+    const client = dial();
+    await once(client, "data");
+    client.end();
+    expect(await rig.ended("service")).toEqual({ "client-closed": nth });
+  }
+  const first = dial();
+  await once(first, "data");
+  const second = await Client.connect(rig.port("service"));
+  expect(await second.ended).toBe("closed");
+  expect(rig.refused("service")).toEqual({ "limit-source": 1 });
+  first.destroy();
 });
 
 test("connections through TLS are ended by server, as others are", async () => {

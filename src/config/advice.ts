@@ -93,8 +93,8 @@ function advisePersistence({ name, persistence }: Pool, services: readonly Servi
 
 /** Browsers take a cookie that goes along with requests from other sites only if it is marked `Secure`. */
 function adviseCookie({ name, persistence }: Pool, services: readonly Service[]): Finding[] {
-  const ownMode = persistence?.by.includes("cookie") && persistence.mode === "insert";
-  if (!ownMode || persistence.sameSite !== "none") return [];
+  if (!persistence?.by.includes("cookie") || persistence.mode !== "insert") return [];
+  if (persistence.sameSite !== "none") return [];
   const at = {
     code: "config/insecure-cookie",
     path: ["pools", name, "persistence", "same-site"],

@@ -64,7 +64,8 @@ export function readKey(file: NamedFile): { readonly pem: string; readonly key: 
   try {
     return { pem: `${pem}\n`, key: createPrivateKey(pem) };
   } catch {
-    return { unusable: "has a private key that cannot be read" };
+    const hint = "Keys may be RSA, ECDSA with P-256, P-384 or P-521, or Ed25519.";
+    return { unusable: "has a private key that cannot be read", hint };
   }
 }
 

@@ -231,7 +231,7 @@ class ClientConnection extends Multiplexer implements Served, Journaled {
     this.#leavingMs = Math.max(this.plane.nowMs, 1);
     this.goaway(LARGEST_STREAM, NO_ERROR);
     this.ping(PING_PAYLOAD);
-    this.wakeAt(this.#leavingMs + GRACE_MS);
+    this.arm(this.#leavingMs + GRACE_MS);
   }
 
   #leave(): void {

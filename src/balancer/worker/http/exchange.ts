@@ -171,7 +171,12 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     this.clientMaySendMore = !head.close;
     this.toServer.begin(head.body, false);
     connection.client.request = this.input;
-    if (head.method === Method.CONNECT) return this.#refuse(405, RefusalCode["bad-request"], EndCode["not-allowed"]);
+    if (head.method === Method.CONNECT) {
+      // What follows may be meant for the tunnel, and is not read as requests.
+      this.#keep = false;
+      this.clientMaySendMore = true;
+      return this.#refuse(405, RefusalCode["bad-request"], EndCode["not-allowed"]);
+    }
     if (this.#http!.plan.requestId) this.#name(connection);
     if (this.#http!.limitsSources && !this.#admit()) return;
     const route = connection.service.routeOf(connection.client);

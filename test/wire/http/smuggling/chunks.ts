@@ -1,0 +1,91 @@
+/** Chunks whose ends two readers see in different places. RFC 9112 7.1. */
+import { cut, PLAIN, passed, post, SMUGGLED, type SmugglingCase } from "./case.ts";
+
+const CODED = "Transfer-Encoding: chunked";
+const body = (chunks: string) => post(CODED, chunks);
+const CANONICAL = body("5\r\nhello\r\n0\r\n\r\n");
+
+export const chunks: readonly SmugglingCase[] = [
+  ...cut({
+    "a size with a plus": body(`+5\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size with a minus": body(`-5\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size with 0x": body(`0x5\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size with a blank in front": body(`\x205\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size with a blank behind": body(`5 \r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size with a tab behind": body(`5\t\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size with a blank in it": body(`0 5\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size with an underscore": body(`0_5\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size with a letter too many": body(`5g\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size with a comma": body(`5,5\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size with a dot": body(`5.0\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size with a zero byte": body(`5\0\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size in quotes": body(`"5"\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size in full-width digits": body(`\xef\xbc\x95\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size of nothing": body(`\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size of 2^64 and 5": body(`10000000000000005\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size of 2^53": body("20000000000000\r\nhello"),
+    "a size of a hundred zeros": body(`${"0".repeat(100)}5\r\nhello\r\n0\r\n\r\n`),
+    "a size that ends in LF": body(`5\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size that ends in CR": body(`5\rXhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a size that ends in two CR": body(`5\r\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "a last size that ends in LF": body(`5\r\nhello\r\n0\n\r\n${SMUGGLED}`),
+    "data that end in LF": body(`5\r\nhello\n0\r\n\r\n${SMUGGLED}`),
+    "data that end in CR": body(`5\r\nhello\r0\r\n\r\n${SMUGGLED}`),
+    "data that do not end": body(`5\r\nhello0\r\n\r\n${SMUGGLED}`),
+    "data that are longer than they say": body(`5\r\nhello!\r\n0\r\n\r\n${SMUGGLED}`),
+    "data that are shorter than they say": body(`6\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "data with two bytes behind them (TERM.EXT)": body(`5\r\nhelloXX0\r\n\r\n${SMUGGLED}`),
+    "an extension that ends in LF": body(`5;a\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "an extension that ends in LF, with a size in it": body(`5;\n2b\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "an extension that ends in CR": body(`5;a\rhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "an extension with a zero byte": body(`5;a\0b\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "an extension behind a blank": body(`5 ;a=b\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+    "an extension of the last chunk that ends in LF": body(`0;a\n\r\n${SMUGGLED}`),
+    "an extension without end": body(`5;${"a".repeat(20_000)}\r\nhello\r\n0\r\n\r\n`),
+    "extensions without end": body(`1;${"a".repeat(500)}\r\nx\r\n`.repeat(40)),
+    "an empty line that ends in LF": body(`5\r\nhello\r\n0\r\n\n${SMUGGLED}`),
+    "an empty line that ends in CR": body(`5\r\nhello\r\n0\r\n\rX${SMUGGLED}`),
+    "a length behind the body": body(`5\r\nhello\r\n0\r\nContent-Length: 34\r\n\r\n${SMUGGLED}`),
+    "a coding behind the body": body(`5\r\nhello\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n${SMUGGLED}`),
+    "a host behind the body": body(`5\r\nhello\r\n0\r\nHost: b\r\n\r\n${SMUGGLED}`),
+    "a length behind the body, with an underscore": body(`0\r\ncontent_length: 34\r\n\r\n${SMUGGLED}`),
+    "a request where trailers should be": body(`0\r\n${SMUGGLED}`),
+    "a folded trailer": body(`0\r\nA: b\r\n c\r\n\r\n${SMUGGLED}`),
+    "a trailer that ends in LF": body(`0\r\nA: b\n\r\n${SMUGGLED}`),
+    "a trailer with a blank before its colon": body(`0\r\nA : b\r\n\r\n${SMUGGLED}`),
+    "a trailer with a zero byte": body(`0\r\nA: b\0\r\n\r\n${SMUGGLED}`),
+    "trailers without end": body(`0\r\n${"A: b\r\n".repeat(2000)}\r\n`),
+  }),
+  ...passed({
+    "zeros before a size": [body("0000000000000005\r\nhello\r\n000\r\n\r\n"), CANONICAL],
+    "a size in capitals": [body(`1A\r\n${"x".repeat(26)}\r\n0\r\n\r\n`), body(`1A\r\n${"x".repeat(26)}\r\n0\r\n\r\n`)],
+    "an extension": [body("5;a=b\r\nhello\r\n0;c\r\n\r\n"), CANONICAL],
+    "an extension in quotes": [body('5;a="b;c\\"d"\r\nhello\r\n0\r\n\r\n'), CANONICAL],
+    "an extension that looks like a size": [body(`5;2b\r\nhello\r\n0\r\n\r\n${PLAIN}`), CANONICAL, PLAIN],
+    "data that look like the last chunk": [
+      body("7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n"),
+      body("7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n"),
+    ],
+    "a request within a chunk": [
+      body(`${SMUGGLED.length.toString(16)}\r\n${SMUGGLED}\r\n0\r\n\r\n`),
+      body(`${SMUGGLED.length.toString(16)}\r\n${SMUGGLED}\r\n0\r\n\r\n`),
+    ],
+    "a trailer": [body("5\r\nhello\r\n0\r\nDigest:x\r\n\r\n"), body("5\r\nhello\r\n0\r\nDigest: x\r\n\r\n")],
+    "trailers that say who the client is": [
+      body(
+        "5\r\nhello\r\n0\r\nX-Forwarded-For: 1.2.3.4\r\nx_forwarded_host: b\r\nCookie: a=b\r\nAuthorization: c\r\n\r\n",
+      ),
+      CANONICAL,
+    ],
+    "no data at all, then a request": [body(`0\r\n\r\n${PLAIN}`), body("0\r\n\r\n"), PLAIN],
+  }),
+  ...passed(
+    {
+      "chunks that do not end": [body("5\r\nhello\r\n")],
+      "a last chunk that does not end": [body("5\r\nhello\r\n0\r\n")],
+      "a chunk that is longer than what comes": [body(`ffff\r\n${SMUGGLED}`)],
+    },
+    "waiting",
+  ),
+  ...passed({ "an extension in quotes over two lines": [body('5;a="b\r\nhello\r\n0\r\n\r\n"\r\n'), CANONICAL] }, 400),
+];

@@ -16,9 +16,13 @@
  * | the server                              | the connection was kept idle, and the request may be sent again | otherwise |
  * |-----------------------------------------|------------------------------------------|-----------------------------|
  * | cannot be connected                     |                                          | another server (placement)  |
- * | ends or resets before any answer        | once more, on a new connection           | 502                         |
+ * | ends before any answer                  | once more, on a new connection           | 502                         |
+ * | resets before any answer                | once more, on a new connection           | another server, if the request may be sent again |
  * | answers what is no HTTP                 | 502                                      | 502                         |
  * | ends or resets within its answer        | the client's connection ends: it must not take a part for the whole    | the same |
+ *
+ * A reset of a new connection means that the server has not read all of the request: its process died with the connection
+ * still waiting to be accepted, say.
  *
  * A request may be sent again if its method is idempotent (RFC 9110 9.2.2) and all of it is still at hand. Any other request
  * goes over a kept connection only if that was in use a moment ago and has nothing to read; else over a new one.
@@ -561,12 +565,12 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
   #serverFailed(lost: boolean): void {
     const { placement } = this;
     this.#closeServer();
-    if (placement.reused && !this.#heard && this.#mayRepeat()) {
+    if ((placement.reused || lost) && !this.#heard && this.#mayRepeat()) {
       this.#onlyNew = true;
       this.#requestLost = false;
       this.#state = PLACING;
       this.toServer.dispose(this.#plane.tools);
-      return placement.failed(false);
+      return placement.failed(!placement.reused);
     }
     placement.decision.server!.view.count(ServerCounter.FAILURES, 1);
     this.#refuse(502, -1, EndCode[lost ? "server-reset" : "server-closed"]);

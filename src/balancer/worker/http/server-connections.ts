@@ -1,6 +1,10 @@
 /**
  * Idle connections to servers, kept for the next request: those of one worker, bounded for each server, the newest first.
  *
+ * The bound is for those that really are idle: at a moment when hundreds of answers have just come, hundreds of connections
+ * wait for the requests that come next, and closing them then would only mean dialling again. So more than the bound may be
+ * kept for a second (at most MOST_KEPT); then as many go as were not needed in it.
+ *
  * Each is watched: a server that closes one, or says something nobody asked for, loses it at once (RFC 9112 9.3, 9.6). All
  * of a server's go within a second when it is down, or when a new plan has changed anything of its pool.
  */
@@ -17,6 +21,8 @@ import { Timed } from "../timers.ts";
 const SWEEP_MS = 1000;
 /** A connection that was in use so short a time ago is not one that its server gives up for being idle. */
 export const FRESH_MS = 500;
+/** To one server, whatever is going on. */
+const MOST_KEPT = 4096;
 const MSG_PEEK = 2;
 const ONE_BYTE = new Uint8Array(1);
 
@@ -68,7 +74,7 @@ export class ServerConnections extends Timed {
     this.#swept = true;
     for (const [server, idle] of this.#servers) {
       if (!server.view.takesKnown() || !this.#plane.isCurrent(idle.pool)) idle.closeAll();
-      else idle.closeOlderThan(nowMs - idle.pool.plan.keepAlive.idleMs);
+      else idle.trim(nowMs);
       if (idle.size === 0) this.#servers.delete(server);
     }
     if (this.#servers.size > 0) this.#sweepLater();
@@ -83,6 +89,8 @@ class IdleConnections implements ChannelOwner {
   /** Beside each channel: since when, and on which port of the server. */
   readonly #sinceMs: number[] = [];
   readonly #ports: number[] = [];
+  /** So many were idle all the time since the last `trim`. */
+  #unneeded = 0;
 
   constructor(server: Candidate, pool: PoolRuntime) {
     this.#server = server;
@@ -99,13 +107,15 @@ class IdleConnections implements ChannelOwner {
       const channel = this.#channels[at]!;
       if (certain && (nowMs - this.#sinceMs[at]! > FRESH_MS || !isSilent(channel))) return null;
       this.#remove(at);
+      if (this.size < this.#unneeded) this.#unneeded = this.size;
       return channel;
     }
     return null;
   }
 
   keep(port: number, channel: Channel, nowMs: number): boolean {
-    if (this.#channels.length >= this.pool.plan.keepAlive.connections || !this.#server.view.takesKnown()) return false;
+    if (this.pool.plan.keepAlive.connections === 0 || this.size >= MOST_KEPT) return false;
+    if (!this.#server.view.takesKnown()) return false;
     // What was read last may have filled the buffer exactly: then nobody knows yet whether there is more.
     if (channel.endIsNear || (channel.readable && channel.read(ONE_BYTE, 1) !== NOTHING_YET)) return false;
     channel.owner = this;
@@ -123,17 +133,25 @@ class IdleConnections implements ChannelOwner {
     channel.close(false);
   }
 
-  /** The oldest stand first, because the newest are taken first. */
-  closeOlderThan(sinceMs: number): void {
-    let count = 0;
-    while (count < this.#channels.length && this.#sinceMs[count]! < sinceMs) this.#channels[count++]!.close(false);
-    this.#channels.splice(0, count);
-    this.#sinceMs.splice(0, count);
-    this.#ports.splice(0, count);
+  /** Closes what has been idle for too long, and what is beyond the bound and nobody needed since this was called last. */
+  trim(nowMs: number): void {
+    const { connections, idleMs } = this.pool.plan.keepAlive;
+    let count = Math.max(0, this.#unneeded - connections);
+    // The oldest stand first, because the newest are taken first.
+    while (count < this.size && this.#sinceMs[count]! < nowMs - idleMs) count++;
+    this.#close(count);
+    this.#unneeded = this.size;
   }
 
   closeAll(): void {
-    this.closeOlderThan(Number.POSITIVE_INFINITY);
+    this.#close(this.size);
+  }
+
+  #close(count: number): void {
+    for (let at = 0; at < count; at++) this.#channels[at]!.close(false);
+    this.#channels.splice(0, count);
+    this.#sinceMs.splice(0, count);
+    this.#ports.splice(0, count);
   }
 
   #remove(at: number): void {

@@ -150,6 +150,29 @@ describe("a connection that is new", () => {
     expect(stage.servers[1]!.visitors).toHaveLength(0);
   });
 
+  test("is followed by one to another server when the server resets it without an answer", async () => {
+    await open({ servers: 2 });
+    const client = await stage.client(GET);
+    const first = await stage.visitor();
+    await textUntil(first, GET);
+    first.reset();
+    const second = await stage.visitor(1);
+    expect(await textUntil(second, GET)).toBe(GET);
+    second.send(OK);
+    expect(await textUntil(client, "ok")).toBe(OK);
+    expect(stage.rig.server("web", "s1").failuresInRow()).toBe(1);
+  });
+
+  test("is not followed by another when it is reset with a request that may not be sent twice", async () => {
+    await open({ servers: 2 });
+    const client = await stage.client(POST);
+    const server = await stage.visitor();
+    await textUntil(server, "body");
+    server.reset();
+    expect(await textUntil(client, "</html>\n")).toContain("502");
+    expect(stage.servers[1]!.visitors).toHaveLength(0);
+  });
+
   test("goes to another server when it cannot be made", async () => {
     await open({ servers: 2 });
     await stage.servers[0]!.stop();
@@ -201,4 +224,16 @@ test("a client's next request goes where the newest plan says", async () => {
   await textUntil(second, GET);
   second.send(OK);
   expect(await textUntil(client, OK + OK)).toBe(OK + OK);
+});
+
+test("more than a pool's bound are kept only as long as they are needed", async () => {
+  await open({ pool: { keepAlive: { connections: 2, idleMs: 60_000 } } });
+  const clients = await Promise.all(Array.from({ length: 6 }, () => stage.client(GET)));
+  const servers = await Promise.all(Array.from({ length: 6 }, (_, nth) => stage.visitor(nth)));
+  await Promise.all(servers.map((server) => textUntil(server, GET)));
+  for (const server of servers) server.send(OK);
+  await Promise.all(clients.map((client) => textUntil(client, "ok")));
+  const open6 = servers.filter(({ socket }) => !socket.readableEnded);
+  expect(open6).toHaveLength(6);
+  await stage.rig.until("four to be closed", () => servers.filter(({ socket }) => socket.readableEnded).length === 4);
 });

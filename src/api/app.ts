@@ -15,6 +15,7 @@ import {
   administrativeRoute,
   endSessionsRoute,
   eventsRoute,
+  forgetRoute,
   metricsRoute,
   reloadRoute,
   sessionsRoute,
@@ -111,6 +112,13 @@ export function createApi({ balancer, log, requestId, extra }: ApiOptions): Open
       return c.json({ ended: countSessions(balancer, selector), dryRun: true as const }, 200);
     }
     return c.json(await balancer.endSessions(selector), 200);
+  });
+
+  app.openapi(forgetRoute, (c) => {
+    const { by, ...selector } = c.req.valid("json");
+    const pool = findPool(balancer.status(), c.req.valid("param").pool);
+    const dryRun = c.req.valid("query").dryRun === "true";
+    return c.json(balancer.forget(pool.name, selector, { by, dryRun }), 200);
   });
 
   app.openapi(tokenRoute, (c) => {

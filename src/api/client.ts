@@ -1,6 +1,8 @@
 /** The admin API as the command line calls it: over the unix socket in the data folder. */
 import { accessSync, constants } from "node:fs";
 import type {
+  ForgetResult,
+  ForgetSelector,
   ReloadReport,
   SessionFilter,
   SessionPage,
@@ -56,6 +58,11 @@ export class ApiClient {
 
   endSessions(selector: SessionSelector, dryRun: boolean): Promise<{ ended: number }> {
     return this.#call("POST", `/sessions/end?dryRun=${dryRun}`, selector);
+  }
+
+  forget(pool: string, selector: ForgetSelector, options: { by: string; dryRun: boolean }): Promise<ForgetResult> {
+    const { by, dryRun } = options;
+    return this.#call("POST", `/pools/${encodeURIComponent(pool)}/forget?dryRun=${dryRun}`, { ...selector, by });
   }
 
   signToken(request: { pool: string; server: string; lifetimeMs?: number }): Promise<{ token: string }> {

@@ -7,6 +7,9 @@ import {
   dryRunQuery,
   dryRunSchema,
   endedSchema,
+  forgetSchema,
+  forgottenSchema,
+  poolParameters,
   problemSchema,
   reloadSchema,
   selectorSchema,
@@ -79,6 +82,18 @@ export const endSessionsRoute = createRoute({
     200: json("How many were ended, or with dryRun would be", endedSchema),
     400: problem("Wrong request"),
     404: problem("No such pool or server"),
+  },
+});
+
+export const forgetRoute = createRoute({
+  method: "post",
+  path: "/api/v1/pools/{pool}/forget",
+  summary: "Forget on which server a client belongs, or a share of a pool's clients",
+  request: { params: poolParameters, query: dryRunQuery, body: body(forgetSchema) },
+  responses: {
+    200: json("How many were forgotten, or with dryRun would be; live connections go on", forgottenSchema),
+    400: problem("Wrong request, or the pool recognises nobody by that"),
+    404: problem("No such pool"),
   },
 });
 

@@ -2,6 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import {
   type AdministrativeResult,
+  type ForgetResult,
   type ReloadReport,
   SERVER_STATES,
   type Session,
@@ -233,6 +234,39 @@ const session = z.object({
 }) satisfies z.ZodType<Session>;
 
 export const sessionPageSchema = z.object({ items: z.array(session), next: z.string().nullable() }).openapi("Sessions");
+
+export const poolParameters = z.object({ pool: name.meta({ examples: ["web"] }) });
+
+/** Longest value by which a client is named. */
+const MAX_VALUE = 4_096;
+const value = z.string().min(1).max(MAX_VALUE).exactOptional();
+
+/** Whom to forget: exactly one of the keys besides `by`. */
+export const forgetSchema = z
+  .strictObject({
+    by: z.string().min(1).max(64).describe("Who wants it; shown in the log."),
+    user: value,
+    source: value.describe("An address; with a mask, all who share it."),
+    cookie: value.describe("The value of a sticky cookie."),
+    header: value,
+    query: value,
+    host: value,
+    share: z.number().gt(0).max(1).exactOptional().describe("Of all whom the pool remembers."),
+  })
+  .refine(
+    ({ by: _, ...whom }) => Object.keys(whom).length === 1,
+    "exactly one of user, source, cookie, header, query, host, share",
+  )
+  .openapi("Forget");
+
+export const forgottenSchema = z
+  .object({
+    pool: name,
+    forgotten: z.number().describe("Entries of the sticky table, or 1 for a single cookie."),
+    shareOfCookies: z.number().exactOptional().describe("Of the cookies that browsers have, which nobody can count."),
+    dryRun: z.boolean(),
+  })
+  .openapi("Forgotten") satisfies z.ZodType<ForgetResult>;
 
 /** Which sessions to end: at least one key, and all of them must fit. */
 export const selectorSchema = z

@@ -7,6 +7,7 @@ import { exitCodeOf, nearestCommand, styled } from "./command.ts";
 import { demoCommand } from "./demo-command.ts";
 import { drainCommand, maintenanceCommand, readyCommand } from "./drain.ts";
 import { Exit } from "./exit.ts";
+import { forgetCommand } from "./forget.ts";
 import { reloadCommand } from "./reload.ts";
 import { sessionsCommand } from "./sessions.ts";
 import { statusCommand } from "./status.ts";
@@ -31,7 +32,8 @@ function buildProgram(): Command {
     });
   const commands = [
     ...[demoCommand(), upCommand(), checkCommand(), reloadCommand(), statusCommand()],
-    ...[drainCommand(), readyCommand(), maintenanceCommand(), sessionsCommand(), tokenCommand(), agentCommand()],
+    ...[drainCommand(), readyCommand(), maintenanceCommand(), sessionsCommand(), forgetCommand()],
+    ...[tokenCommand(), agentCommand()],
   ];
   for (const one of commands) program.addCommand(one);
   // What follows a mistyped command is that command's, so the name is what is wrong.

@@ -214,6 +214,7 @@ describe("the admin API", () => {
     expect(Object.keys(document.paths).sort()).toEqual([
       "/api/v1/events",
       "/api/v1/metrics",
+      "/api/v1/pools/{pool}/forget",
       "/api/v1/pools/{pool}/servers/{server}/state",
       "/api/v1/reload",
       "/api/v1/sessions",
@@ -235,6 +236,10 @@ describe("wrong requests are answered as problems", () => {
     ["no selector for ending", "/api/v1/sessions/end", {}, 400, "api/bad-request"],
     ["a server without its pool", "/api/v1/sessions/end", { server: "rds1" }, 400, "api/bad-request"],
     ["a token for nobody", "/api/v1/tokens", { pool: "rds", server: "x" }, 404, "api/not-found"],
+    ["nobody to forget", "/api/v1/pools/rds/forget", { by: "anna" }, 400, "api/bad-request"],
+    ["two at once", "/api/v1/pools/rds/forget", { by: "anna", user: "a", share: 0.5 }, 400, "api/bad-request"],
+    ["more than all", "/api/v1/pools/rds/forget", { by: "anna", share: 1.5 }, 400, "api/bad-request"],
+    ["a pool that forgets and is not there", "/api/v1/pools/x/forget", { by: "a", user: "a" }, 404, "api/not-found"],
     ["an address that does not exist", "/api/v1/nothing", {}, 404, "api/not-found"],
   ];
   for (const [name, path, body, status, code] of cases) {

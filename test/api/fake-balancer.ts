@@ -4,6 +4,8 @@ import type {
   AdministrativeState,
   Balancer,
   BalancerEvent,
+  ForgetResult,
+  ForgetSelector,
   Measures,
   PoolStatus,
   ReloadReport,
@@ -200,6 +202,17 @@ export class FakeBalancer implements Balancer {
   async endSessions(selector: SessionSelector): Promise<{ ended: number }> {
     this.calls.push(`end ${JSON.stringify(selector)}`);
     return { ended: 2 };
+  }
+
+  forget(poolName: string, selector: ForgetSelector, options: { by: string; dryRun: boolean }): ForgetResult {
+    this.calls.push(`forget ${poolName} ${JSON.stringify(selector)} by ${options.by}${options.dryRun ? " dry" : ""}`);
+    const shareOfCookies = selector.share === undefined ? {} : { shareOfCookies: selector.share };
+    return {
+      pool: poolName,
+      forgotten: selector.share === undefined ? 1 : 39,
+      ...shareOfCookies,
+      dryRun: options.dryRun,
+    };
   }
 
   signToken(poolName: string, serverName: string, options: { lifetimeMs?: number }): { token: string } {

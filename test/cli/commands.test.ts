@@ -153,6 +153,46 @@ describe("sessions", () => {
   });
 });
 
+describe("forget", () => {
+  test("one client is forgotten at once, and what it says is what was done", async () => {
+    const { out, code } = await rig.run(["forget", "rds", "--user", "alice"]);
+    expect(out).toBe("1 client forgotten. Live connections go on.\n");
+    expect(code).toBe(0);
+    expect(rig.balancer.calls).toEqual(['forget rds {"user":"alice"} by anna']);
+  });
+
+  test("a share asks nobody where nobody can answer: it wants --yes", async () => {
+    const { err, code } = await rig.run(["forget", "rds", "--share", "20%"]);
+    expect(err).toBe(
+      "error[usage]: 39 clients and 20 % of all cookies would be forgotten, and nobody can be asked here\n  repeat the command with --yes\n",
+    );
+    expect(code).toBe(2);
+    expect(rig.balancer.calls).toEqual(['forget rds {"share":0.2} by anna dry']);
+    const done = await rig.run(["forget", "rds", "--share", "20%", "--yes"]);
+    expect(done.out).toBe("39 clients and 20 % of all cookies forgotten. Live connections go on.\n");
+  });
+
+  test("--dry-run only says how many", async () => {
+    const { out } = await rig.run(["forget", "rds", "--share", "20%", "--dry-run"]);
+    expect(out).toBe("39 clients and 20 % of all cookies would be forgotten.\n");
+    expect(rig.balancer.calls).toEqual(['forget rds {"share":0.2} by anna dry']);
+  });
+
+  test("it wants to know whom, one at a time, and a share as people write it", async () => {
+    for (const args of [[], ["--user", "a", "--source", "10.0.0.1"]]) {
+      expect((await rig.run(["forget", "rds", ...args])).err).toStartWith("error[usage]: say whom, by one of --user");
+    }
+    expect((await rig.run(["forget", "rds", "--share", "0%"])).err).toContain("`0%` is not a share. Write `20%`.");
+    expect(rig.balancer.calls).toEqual([]);
+  });
+
+  test("a pool that does not exist is told with the nearest name", async () => {
+    const { err, code } = await rig.run(["forget", "rdz", "--user", "alice"]);
+    expect(err).toContain("Did you mean `rds`?");
+    expect(code).toBe(1);
+  });
+});
+
 describe("token", () => {
   test("prints the line alone, so that a script can use it", async () => {
     const { out, code } = await rig.run(["token", "rds/rds2", "--lifetime", "30d"]);

@@ -28,6 +28,11 @@ export interface Balancer {
   /** Ends the connections of the sessions that every given key of the selector fits. */
   endSessions(selector: SessionSelector): Promise<{ ended: number }>;
   /**
+   * Forgets one client's association with a server of the pool, or a share of the pool's; the caller made sure that the pool
+   * exists. Live connections go on. @throws HoldfastError `api/bad-request` where the pool knows nobody by that.
+   */
+  forget(pool: string, selector: ForgetSelector, options: { by: string; dryRun: boolean }): ForgetResult;
+  /**
    * A signed routing token that leads to this server, as `loadbalanceinfo` in an .rdp file wants it; the caller made sure that
    * both names exist. Good for the pool's lifetime unless said otherwise. @throws HoldfastError `api/token-not-followed`.
    */
@@ -273,6 +278,31 @@ export interface SessionSelector {
   user?: string;
   pool?: string;
   server?: string;
+}
+
+/** Whom to forget: exactly one of these. */
+export interface ForgetSelector {
+  user?: string;
+  /** An address; with a mask, all who share it. */
+  source?: string;
+  /** The value of a sticky cookie of ours, or of one that was learned. */
+  cookie?: string;
+  /** The value of the pool's header, or of its parameter. */
+  header?: string;
+  query?: string;
+  host?: string;
+  /** Of all whom the pool remembers, above 0 up to 1. */
+  share?: number;
+}
+
+export interface ForgetResult {
+  pool: string;
+  /** Entries of the sticky table, or 1 for a single cookie. */
+  forgotten: number;
+  /** Of the cookies of ours that browsers have, which nobody can count; absent where there are none. */
+  shareOfCookies?: number;
+  /** Nothing was done. */
+  dryRun: boolean;
 }
 
 /** `event` is a stable word (`server.down`, `config.reloaded`), `msg` a sentence; the rest belongs to the event. */

@@ -24,6 +24,8 @@ import type {
   AdministrativeState,
   Balancer,
   BalancerEvent,
+  ForgetResult,
+  ForgetSelector,
   Measures,
   ReloadReport,
   SessionFilter,
@@ -32,6 +34,7 @@ import type {
   StatusReport,
 } from "./balancer.ts";
 import { MemoryDirectory } from "./directory.ts";
+import { Forgetting } from "./forgetting.ts";
 import type { Farewell, Handover, Inheritance } from "./handover.ts";
 import { Keeper } from "./keeper.ts";
 import { Listeners } from "./listeners.ts";
@@ -93,6 +96,7 @@ export class RunningBalancer implements Balancer {
   readonly #directory = new MemoryDirectory();
   readonly #records: Records;
   readonly #keeper: Keeper;
+  readonly #forgetting: Forgetting;
   readonly #rates = new RateMeter();
   readonly #fingerprintKey: Uint8Array;
   readonly #tokenKeys: readonly TokenKey[];
@@ -150,8 +154,16 @@ export class RunningBalancer implements Balancer {
       accessLines: this.#accessLines(config),
       sink: options.sink,
     });
+    this.#forgetting = new Forgetting({
+      sticky,
+      board,
+      slots: this.#slots,
+      fingerprintKey: this.#fingerprintKey,
+      tokenKeys: this.#tokenKeys,
+    });
     this.#keeper = new Keeper({
       data,
+      board,
       sticky,
       slots: this.#slots,
       directory: this.#directory,
@@ -598,6 +610,22 @@ export class RunningBalancer implements Balancer {
     return here + (await this.#predecessor.end(left, end));
   }
 
+  forget(pool: string, selector: ForgetSelector, { by, dryRun }: { by: string; dryRun: boolean }): ForgetResult {
+    this.#refuseWhenSuperseded();
+    const of = this.#config.pools[pool] ?? bug(`pool ${pool}, which is not there, is to forget somebody`);
+    const result = this.#forgetting.forget(of, selector, this.#nowSec(), dryRun);
+    if (dryRun) return result;
+    const what = selector.share === undefined ? "a client" : `${percentOf(selector.share)} of its clients`;
+    // Whom is not said: a log is no place for the cookie that stands for somebody.
+    this.#tell("info", "clients.forgotten", `${by} had ${pool} forget ${what}`, {
+      pool,
+      by,
+      forgotten: result.forgotten,
+    });
+    void this.#save();
+    return result;
+  }
+
   signToken(pool: string, server: string, options: { lifetimeMs?: number }): { token: string } {
     const of = this.#config.pools[pool] ?? bug(`a token is asked of pool ${pool}, which is not there`);
     return { token: signToken(this.#tokenKeys[0]!, of, server, this.#nowSec(), options.lifetimeMs) };
@@ -721,4 +749,9 @@ export class RunningBalancer implements Balancer {
     this.#shared.leave();
     this.#listeners.close();
   }
+}
+
+/** `20 %`, as people read it. */
+function percentOf(share: number): string {
+  return `${Math.round(share * 1_000) / 10} %`;
 }

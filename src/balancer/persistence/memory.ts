@@ -34,8 +34,9 @@ export class Memory {
     return found === EXPIRED ? -Reason.FORGOTTEN : 0;
   }
 
-  remember(bytes: Uint8Array, from: number, to: number, server: ServerId, nowSec: number): void {
-    this.#setting.table.remember(this.#keyOf(bytes, from, to), server, nowSec);
+  /** `flags`: StickyFlag bits. */
+  remember(bytes: Uint8Array, from: number, to: number, server: ServerId, nowSec: number, flags = 0): void {
+    this.#setting.table.remember(this.#keyOf(bytes, from, to), server, nowSec, flags);
   }
 
   touch(bytes: Uint8Array, from: number, to: number, nowSec: number): void {

@@ -25,7 +25,7 @@ export class ForgottenView {
 
   /** Control: cookies issued up to `nowSec` are forgotten, in `parts` (1 to FORGOTTEN_PARTS) of the ids. */
   forgetParts(parts: number, nowSec: number): void {
-    const first = Atomics.load(this.#words, this.#at + NEXT_PART);
+    const first = this.nextPart();
     for (let part = first; part < first + parts; part++) {
       Atomics.store(this.#words, this.#at + (part % FORGOTTEN_PARTS), nowSec | 0);
     }
@@ -36,6 +36,26 @@ export class ForgottenView {
   forgetSome(untilSec: number): void {
     const before = Atomics.load(this.#words, this.#at + SOME_UNTIL) >>> 0;
     Atomics.store(this.#words, this.#at + SOME_UNTIL, Math.max(before, untilSec) | 0);
+  }
+
+  /** Control: the part that the next share begins with. */
+  nextPart(): number {
+    return Atomics.load(this.#words, this.#at + NEXT_PART);
+  }
+
+  /** Control: all of it, to be kept over a restart; null when nothing was ever forgotten. */
+  save(): number[] | null {
+    const words = [...this.#words.subarray(this.#at, this.#at + FORGOTTEN_WORDS)];
+    return words.some((word) => word !== 0) ? words : null;
+  }
+
+  /** Control: as it was saved. What does not look like it is left out. */
+  restore(words: readonly unknown[]): void {
+    words.slice(0, FORGOTTEN_WORDS).forEach((word, at) => {
+      const isIt =
+        Number.isInteger(word) && (at !== NEXT_PART || (0 <= (word as number) && (word as number) < NEXT_PART));
+      if (isIt) Atomics.store(this.#words, this.#at + at, word as number);
+    });
   }
 
   /** Is the cookie whose id begins with `idHigh` and that was issued then one of those that went by parts? */

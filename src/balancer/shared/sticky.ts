@@ -19,6 +19,8 @@ export const EXPIRED = 2;
 export const StickyFlag = {
   /** A session directory says that the client has a session there. */
   CONFIRMED: 1,
+  /** It stands for a single cookie that does not count any more, and must stay as long as that could be shown. */
+  FORGOTTEN: 2,
 } as const;
 
 /** What the table knows of one client. Belongs to the caller and is filled anew each time. */

@@ -101,7 +101,10 @@ function defaultOf(node: SchemaNode): string {
 function kindOf(node: SchemaNode): string {
   if (node.const !== undefined) return `\`${node.const}\``;
   if (node.enum !== undefined) return node.enum.map((word) => `\`${word}\``).join(" ");
-  if (node.oneOf !== undefined || node.properties !== undefined || node.additionalProperties) return "a mapping, below";
+  if (node.additionalProperties && mappingIn(node) === undefined) {
+    return `a mapping: each name to ${kindOf(node.additionalProperties)}`;
+  }
+  if (mappingIn(node) === node || node.additionalProperties) return "a mapping, below";
   if (node.type === "array")
     return node.title ?? `a list of ${node.items === undefined ? "values" : kindOf(node.items)}`;
   if (node.anyOf !== undefined) {

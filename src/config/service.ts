@@ -74,7 +74,7 @@ export const service = section("a service", {
   forwarded: forwarded
     .prefault("replace")
     .describe(
-      "Tells servers the client's address in `X-Forwarded-For`, `-Proto`, `-Port` and `-Host`. `replace`: what a client sends is not believed, but from `trust`. `append`: added to what it sends. `off`: what it sends goes on as it is. Only for `http`.",
+      "Tells servers the client's address in `X-Forwarded-For`, `-Proto`, `-Port` and `-Host`. `replace`: what a client says in them is taken away. `append`: what `trust` says in them stays, with its own address at the end. `off`: nothing is written, and what a client says goes on as it is. Only for `http`.",
     ),
   "request-id": yesNo
     .prefault(true)

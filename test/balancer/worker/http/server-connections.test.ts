@@ -156,7 +156,7 @@ describe("a connection that is new", () => {
     const first = await stage.visitor();
     await textUntil(first, GET);
     first.reset();
-    const second = await stage.visitor(1);
+    const second = await stage.visitor(0, 1);
     expect(await textUntil(second, GET)).toBe(GET);
     second.send(OK);
     expect(await textUntil(client, "ok")).toBe(OK);

@@ -70,12 +70,16 @@ const ANSWERING = 3;
 const OWN = 4;
 const TUNNELLING = 5;
 
+/** In the ledger: a descriptor that counts against nobody. */
+const UNTRACKED_SOURCE = -1;
+/** An exchange that lasts so long gives back its buffer: thousands may wait for news. */
+const LASTS_MS = 1_000;
 /** Later than anything: somebody else has the deadline. */
 const NOT_MINE_MS = 3_600_000;
 const NO_BYTES = new Uint8Array(0);
 
 export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, JournaledRequest {
-  readonly input: RequestInput;
+  readonly input = new RequestInput();
   readonly placement: Placement;
   /** Bodies on their way. */
   readonly toServer = new BodyWay();
@@ -128,10 +132,9 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
   #sentMs = 0;
   #unfinished = false;
 
-  constructor(worker: HttpWorker, input: Uint8Array) {
+  constructor(worker: HttpWorker) {
     this.#worker = worker;
     this.#plane = worker.plane;
-    this.input = new RequestInput(input);
     this.placement = new Placement(worker.plane, this);
   }
 
@@ -296,6 +299,8 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
   onServer(server: Channel, first: Uint8Array, sent: number): void {
     server.owner = this;
     this.#server = server;
+    // If this worker dies, control gives the source's place back with the descriptor.
+    if (this.#sourceSlot >= 0 && server.fd >= 0) this.#plane.ledger.setSource(server.fd, this.#sourceSlot);
     this.#state = AWAITING;
     this.#heard = false;
     if (this.placement.reused) {
@@ -338,7 +343,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
 
   #requestSent(): void {
     this.#sentMs = this.#plane.nowMs;
-    if (this.#state === AWAITING) this.#connection!.due(this.#answerDueMs());
+    if (this.#state === AWAITING) this.#connection!.due(Math.min(this.#answerDueMs(), this.begunMs + LASTS_MS));
   }
 
   #answerDueMs(): number {
@@ -518,7 +523,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     if (!this.#send(out, end)) return;
     if (body === TUNNEL) return this.#beginTunnel(buffer.slice(from, to));
     this.#state = ANSWERING;
-    if (!toClient.arrived) connection.due(nowMs + connection.service.plan.timeouts.idle);
+    if (!toClient.arrived) connection.due(nowMs + Math.min(connection.service.plan.timeouts.idle, LASTS_MS));
     this.#afterPiece();
     if (this.#state === ANSWERING && this.#server?.readable) this.#pumpAnswer();
   }
@@ -541,6 +546,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     this.#server = null;
     const complete = this.toServer.arrived && !this.toServer.holding;
     this.#count();
+    if (this.#sourceSlot >= 0 && server.fd >= 0) this.#plane.ledger.setSource(server.fd, UNTRACKED_SOURCE);
     if (!complete || !this.#serverKeeps) server.close(!complete);
     else if (this.#own) this.#connection!.keepOwn(on!, this.#portOf(on!), server);
     else this.#worker.servers.keep(on!, pool!, this.#portOf(on!), server);
@@ -555,6 +561,8 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     const unsent = this.toClient.takeHeld();
     this.#count();
     this.#connection!.due(this.#plane.nowMs + NOT_MINE_MS);
+    input.end = this.#bodyAt;
+    input.shrink();
     this.#tunnel = new Tunnel(this.#connection!, this, server);
     this.#tunnel.begin(fromClient, unsent === null ? fromServer : Buffer.concat([unsent, fromServer]));
   }
@@ -601,6 +609,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     const { toServer } = this;
     const http = this.#http!.plan;
     const idleMs = this.#lastActiveMs + connection.service.plan.timeouts.idle;
+    if (toServer.arrived && toServer.used === 0 && nowMs - this.begunMs >= LASTS_MS) this.input.shrink();
     if (this.#state === AWAITING && !(toServer.arrived && !toServer.holding)) {
       const awaitsContinue = this.input.head.expectContinue && !this.#clock.continued && toServer.bytes === 0;
       if (this.#clock.isTooSlow(nowMs, toServer.bytes, toServer.holding || awaitsContinue, http))

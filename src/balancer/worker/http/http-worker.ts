@@ -45,13 +45,13 @@ export class HttpWorker {
   }
 
   takeExchange(): Exchange {
-    return this.#exchanges.pop() ?? new Exchange(this, new Uint8Array(READ_BYTES));
+    return this.#exchanges.pop() ?? new Exchange(this);
   }
 
   /** Takes back an exchange that is over. */
   giveExchange(exchange: Exchange): void {
     exchange.input.clear();
-    if (this.#exchanges.length < KEPT_EXCHANGES) this.#exchanges.push(exchange);
+    if (exchange.input.isUsual && this.#exchanges.length < KEPT_EXCHANGES) this.#exchanges.push(exchange);
   }
 
   /** What a service's plan says of HTTP, made ready. */

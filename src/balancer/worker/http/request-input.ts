@@ -2,6 +2,7 @@
 import { type HeadLimits, RequestHead, readRequestHead } from "../../../protocols/http1/request.ts";
 import type { HttpRequest } from "../../client.ts";
 import type { Channel } from "../channel.ts";
+import { READ_BYTES } from "../way.ts";
 
 const LINE_FEED = 0x0a;
 
@@ -15,8 +16,18 @@ export class RequestInput implements HttpRequest {
   /** So far a head was looked for. */
   #lookedTo = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
+  constructor() {
+    this.bytes = new Uint8Array(READ_BYTES);
+  }
+
+  /** Its buffer has the size that all have: it may be used again. */
+  get isUsual(): boolean {
+    return this.bytes.length === READ_BYTES;
+  }
+
+  /** A request that lasts keeps only its head, if that is all there is. */
+  shrink(): void {
+    if (this.start === 0 && this.end <= this.head.length) this.bytes = this.bytes.slice(0, this.end);
   }
 
   get isEmpty(): boolean {
@@ -40,6 +51,7 @@ export class RequestInput implements HttpRequest {
   /** Reads more behind what is here; `headLimit` is the most that a head may have. @returns as Channel.read. */
   fill(channel: Channel, headLimit: number): number {
     if (this.start === this.end) this.clear();
+    if (this.bytes.length < READ_BYTES) this.#makeRoom(READ_BYTES);
     if (this.end === this.bytes.length) this.#makeRoom(headLimit + 1);
     const { bytes, end } = this;
     const read = channel.read(end === 0 ? bytes : bytes.subarray(end), bytes.length - end);

@@ -138,11 +138,15 @@ export const downgrades: readonly DowngradeCase[] = [
     request: null,
   },
   {
-    name: "H2: a length among trailers",
+    name: "H2: a length and the client's address among trailers",
     fields: request(POST),
     data: "hello",
-    trailers: [["content-length", "5"]],
-    request: null,
+    trailers: [
+      ["content-length", "5"],
+      ["x-forwarded-for", "1.2.3.4"],
+      ["digest", "x"],
+    ],
+    request: "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\ndigest: x\r\n\r\n",
   },
   {
     name: "H2: a request as it should be",

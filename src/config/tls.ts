@@ -62,7 +62,7 @@ export const serviceTls = section("`tls`", {
     header: fieldName
       .optional()
       .describe(
-        "Tells servers about the client's certificate in this field, such as `X-Client-Cert`; one that a client sends is taken away. Only for `http`.",
+        "Tells servers about the client's certificate in this field, such as `Client-Cert`: its DER in base64 between colons (RFC 9440). One that a client sends is taken away. Only for `http`.",
       ),
   })
     .optional()

@@ -231,7 +231,7 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
       return this.#connectFailed(EMFILE);
     }
     this.#dialledMs = performance.now();
-    if (this.decision.pool!.plan.tls !== null) return this.#connectTls(fd);
+    if (this.#owner.service.tlsWith(this.decision.pool!)) return this.#connectTls(fd);
     const channel = new SocketChannel(plane, fd, this);
     this.#channel = channel;
     // A server nearby has accepted by now: bytes that are at hand go out at once, which saves a turn of the loop.
@@ -265,7 +265,7 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
     if (channel === this.#tls) return this.#shakeHands(this.#tls);
     const code = channel.broken ? socketError(channel.fd) : 0;
     if (code !== 0) return this.#connectFailed(code);
-    if (this.decision.pool!.plan.tls !== null) return this.#sendProxyHeader(channel);
+    if (this.#owner.service.tlsWith(this.decision.pool!)) return this.#sendProxyHeader(channel);
     this.#connected(this.#firstBytes(), 0);
   }
 

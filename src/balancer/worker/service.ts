@@ -59,6 +59,12 @@ export class ServiceRuntime {
     return this.#addresses.get(server.plan.id)!;
   }
 
+  /** Is TLS spoken with the pool's servers? Not around bytes that are TLS themselves, or agree on it (RDP). */
+  tlsWith(pool: PoolRuntime): boolean {
+    const { protocol } = this.plan;
+    return pool.plan.tls !== null && (protocol === "http" || protocol === "tcp");
+  }
+
   /** What the server gets first: a PROXY header if its pool wants one, then `rest`. */
   firstBytes(pool: PoolRuntime, client: Client, clientFd: number, rest: Uint8Array): Uint8Array {
     const { sendProxy } = pool.plan;

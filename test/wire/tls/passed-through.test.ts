@@ -152,6 +152,26 @@ test.each([1, 7, 100])(
   },
 );
 
+test("TLS that is passed through is not put into TLS once more where its pool has `tls` for others", async () => {
+  const tls = {
+    ca: authority.pem,
+    verify: "full" as const,
+    name: "a.test",
+    minimum: "TLSv1.2" as const,
+    ciphers: "",
+    cipherSuites: "",
+    certificate: null,
+  };
+  rig = await WorkerRig.start({
+    pools: { a: { servers: { one: portOf(0) }, tls } },
+    services: { through: { protocol: "tls" }, plain: { protocol: "tcp" } },
+  });
+  expect(await ask(dial(rig.port("through"), "a.test"))).toBe("a.test");
+  const client = await Client.connect(rig.port("plain"));
+  expect(await client.server()).toBe("a.test");
+  await client.leave();
+});
+
 test("what is no ClientHello gets no server", async () => {
   rig = await WorkerRig.start(byName());
   const client = await Client.connect(rig.port("web"), { first: "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n" });

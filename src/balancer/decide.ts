@@ -106,9 +106,14 @@ export function touch(client: Client, decision: Decision, nowSec: number): void 
   if (decision.pool !== null && !decision.keep) decision.pool.touch(client, nowSec);
 }
 
-/** HTTP: takes out of `client.request`, in place, what is for us alone. Just before the request's head is written. */
+/** HTTP: takes out of `client.request`, in place, what is for us alone, while its head is written to a server. */
 export function hide(client: Client, { pool }: Decision): void {
   if (pool !== null) pool.hide(client);
+}
+
+/** HTTP: puts back what `hide` has taken out, so that the client is known if the request has to be sent again. */
+export function show(client: Client, { pool }: Decision): void {
+  if (pool !== null) pool.show(client);
 }
 
 /**

@@ -102,6 +102,11 @@ export class PoolRuntime {
     for (let i = 0; i < this.kinds.length; i++) this.kinds[i]!.recogniser.hide?.(client);
   }
 
+  /** HTTP: puts back what `hide` has taken out. */
+  show(client: Client): void {
+    for (let i = 0; i < this.kinds.length; i++) this.kinds[i]!.recogniser.show?.(client);
+  }
+
   /** HTTP: `server` has answered `client.request` with this head. */
   learn(client: Client, server: Candidate, bytes: Uint8Array, head: ResponseHead, nowSec: number): void {
     for (let i = 0; i < this.kinds.length; i++) this.kinds[i]!.recogniser.learn?.(client, server, bytes, head, nowSec);

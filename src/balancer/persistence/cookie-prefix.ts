@@ -34,6 +34,9 @@ class PrefixedCookie implements Recogniser {
   #lineLength = 0;
   #high = 0;
   #low = 0;
+  /** The field whose prefix is hidden (-1: none), and where it was. */
+  #hidden = -1;
+  #hiddenAt = 0;
 
   constructor(setting: PersistenceSetting) {
     this.#servers = new ServersByFingerprint(setting.servers);
@@ -52,6 +55,7 @@ class PrefixedCookie implements Recogniser {
 
   /** The part of the field in front of the prefix moves over it. */
   hide({ request }: Client): void {
+    this.#hidden = -1;
     if (request === null || !this.#hasPrefix(request)) return;
     const { bytes, head } = request;
     const { fields } = head;
@@ -60,9 +64,23 @@ class PrefixedCookie implements Recogniser {
       const from = fields.valueAt(index);
       if (at < from || at >= fields.valueEnd(index)) continue;
       bytes.copyWithin(from + PREFIX_BYTES, from, at);
-      fields.spans[index * 4 + 2] = from + PREFIX_BYTES;
+      fields.moveValue(index, from + PREFIX_BYTES);
+      this.#hidden = index;
+      this.#hiddenAt = at;
       return;
     }
+  }
+
+  show({ request }: Client): void {
+    if (request === null || this.#hidden < 0) return;
+    const { bytes, head } = request;
+    const moved = head.fields.valueAt(this.#hidden);
+    const from = moved - PREFIX_BYTES;
+    bytes.copyWithin(from, moved, this.#hiddenAt + PREFIX_BYTES);
+    head.fields.moveValue(this.#hidden, from);
+    const at = writeHex(bytes, writeHex(bytes, this.#hiddenAt, this.#high), this.#low);
+    bytes[at] = TILDE;
+    this.#hidden = -1;
   }
 
   learn(_client: Client, server: Candidate, bytes: Uint8Array, head: ResponseHead): void {

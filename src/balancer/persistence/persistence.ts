@@ -56,8 +56,12 @@ export interface Recogniser {
   forget(client: Client): void;
   /** HTTP: most bytes that `writeFields` writes; absent: it writes none. */
   readonly fieldBytes?: number;
-  /** HTTP: takes out of the request, in place, what its server must not see. Just before its head is written to a server. */
+  /**
+   * HTTP: takes out of the request, in place, what its server must not see; `show` puts it back. Around the writing of its head
+   * to a server, which may have to be done again.
+   */
   hide?(client: Client): void;
+  show?(client: Client): void;
   /**
    * HTTP: the head of `server`'s answer has come. Just before `writeFields` and the head's going to the client; may drop
    * fields that `writeFields` replaces.

@@ -154,6 +154,11 @@ export class FieldTable {
     return this.spans[index * 4 + 3]!;
   }
 
+  /** The value of a field begins somewhere else. */
+  moveValue(index: number, at: number): void {
+    this.spans[index * 4 + 2] = at;
+  }
+
   /** The first field that is a `code` (not OTHER), at `from` or behind it; -1: none. */
   find(code: number, from = 0): number {
     if ((this.present & (1 << code)) === 0) return -1;

@@ -96,7 +96,9 @@ describe("by a cookie that the server sets, with our prefix", () => {
     pool.hide(client);
     const { bytes, head } = client.request!;
     const index = head.fields.find(Field.COOKIE);
-    return Buffer.from(bytes).toString("latin1", head.fields.valueAt(index), head.fields.valueEnd(index));
+    const seen = Buffer.from(bytes).toString("latin1", head.fields.valueAt(index), head.fields.valueEnd(index));
+    pool.show(client);
+    return seen;
   }
 
   const pool = poolBy("cookie", { mode: "prefix" });
@@ -111,9 +113,14 @@ describe("by a cookie that the server sets, with our prefix", () => {
   });
 
   test("whoever shows it is known, and the server sees its own value alone", () => {
-    const client = get("/", `Cookie: a=1; SID=${prefix}~xy; b=2`);
+    const cookies = `a=1; SID=${prefix}~xy; b=2`;
+    const client = get("/", `Cookie: ${cookies}`);
     expect(recognise(pool, client)).toBe("b");
+    const before = Buffer.from(client.request!.bytes).toString();
     expect(passIn(pool, client)).toBe("a=1; SID=xy; b=2");
+    // The server was gone, and the request is sent again.
+    expect(Buffer.from(client.request!.bytes).toString()).toBe(before);
+    expect(recognise(pool, client)).toBe("b");
     expect(passIn(pool, client)).toBe("a=1; SID=xy; b=2");
   });
 

@@ -38,7 +38,7 @@ import { endHead, TOO_LONG, writeRequestHead, writeResponseHead } from "../../..
 import { NEED_MORE } from "../../../protocols/result.ts";
 import type { Candidate } from "../../candidate.ts";
 import type { Client } from "../../client.ts";
-import { learn, type PoolRuntime, touch, writeFields } from "../../decide.ts";
+import { hide, learn, type PoolRuntime, show, touch, writeFields } from "../../decide.ts";
 import type { AnswerPlan } from "../../plan.ts";
 import { ServerCounter } from "../../shared/server-view.ts";
 import { ServiceCounter } from "../../shared/service-view.ts";
@@ -279,7 +279,9 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     requestFacts.requestId = this.requestId;
     requestFacts.requestIdLength = this.#ownId ? this.requestIdLength : 0;
     requestFacts.close = this.placement.decision.pool!.plan.keepAlive.connections === 0;
+    hide(this.client, this.placement.decision);
     let headEnd = writeRequestHead(bytes, head, requestRules, requestFacts, out, 0);
+    show(this.client, this.placement.decision);
     if (this.#http!.certificateField !== "") headEnd = this.#writeCertificate(connection, headEnd);
     headEnd = endHead(out, headEnd);
     if (headEnd < 0 || head.body === NO_BODY) return headEnd;

@@ -42,6 +42,13 @@ describe("to a server that keeps every byte", () => {
       expect([answers, recorder.take()]).toEqual([fits(one, answers) ? answers : [one.end as "end"], expected(one)]);
     });
   }
+
+  test("the same, byte by byte", async () => {
+    for (const one of corpus.filter(({ sent }) => sent.length < 1500)) {
+      const answers = await drive(balancer.port("web"), one, true);
+      expect([one.name, fits(one, answers), recorder.take()]).toEqual([one.name, true, expected(one)]);
+    }
+  });
 });
 
 for (const [name, Peer] of [

@@ -8,10 +8,14 @@ export const AFTER = "GET /after HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /**
  * Sends a case to `port` of this machine and waits for what it must come to: an answer to each request, or the connection's
- * end.
+ * end. `drips`: byte by byte, each in a packet of its own.
  * @returns the statuses of the answers; "end" behind them where the balancer has ended the connection.
  */
-export function drive(port: number, { sent, requests, end }: SmugglingCase): Promise<(number | "end")[]> {
+export function drive(
+  port: number,
+  { sent, requests, end }: SmugglingCase,
+  drips = false,
+): Promise<(number | "end")[]> {
   const goesOn = end === "open";
   const wanted = requests.length + (goesOn ? 1 : 0);
   return new Promise((resolve, reject) => {
@@ -26,18 +30,31 @@ export function drive(port: number, { sent, requests, end }: SmugglingCase): Pro
       act();
     };
     socket.setEncoding("latin1");
-    socket.on("connect", () => {
-      socket.write(sent, "latin1");
+    let at = 0; // of what was sent
+    const send = () => {
+      if (at === sent.length) return goOn();
+      const piece = sent.slice(at, drips ? at + 1 : sent.length);
+      socket.write(piece, "latin1", (lost) => {
+        at += piece.length;
+        if (!lost) send();
+      });
+    };
+    const goOn = () => {
       // What is not complete will not become so: a half-close ends it.
-      if (end === "waiting") socket.end();
-    });
-    socket.on("data", (piece: string) => {
-      came += piece;
+      if (end === "waiting") return socket.end();
       const answers = statuses();
-      if (goesOn && !asked && answers.length === requests.length) {
+      if (!goesOn || at < sent.length) return;
+      if (answers.length >= wanted) finish(() => resolve(answers));
+      else if (!asked && answers.length === requests.length) {
         asked = true;
         socket.write(AFTER);
-      } else if (goesOn && answers.length >= wanted) finish(() => resolve(answers));
+      }
+    };
+    socket.setNoDelay();
+    socket.on("connect", send);
+    socket.on("data", (piece: string) => {
+      came += piece;
+      if (goesOn) goOn();
     });
     socket.on("end", () => finish(() => resolve([...statuses(), "end"])));
     socket.on("error", () => finish(() => resolve([...statuses(), "end"])));

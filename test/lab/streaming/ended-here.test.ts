@@ -4,29 +4,14 @@
  */
 import { expect, test } from "bun:test";
 import { type ConnectionOptions, connect } from "node:tls";
-import { type CurlAnswer, curl } from "../curl.ts";
 import { IS_REFERENCE } from "../front.ts";
 import { endedHere } from "./arrangements.ts";
+import { cookieOf, nodeOf, sentBack, who } from "./asking.ts";
 import { bufferingProxy } from "./buffering.ts";
 import { PINNED, PUSH, Stage } from "./stage.ts";
 import { streamingSuite } from "./suite.ts";
 
-const COOKIE = "HFID";
-
 const stage = streamingSuite(endedHere());
-
-/** A request for what the node has to say about it. */
-function who(host: string = PUSH, headers: Record<string, string> = {}, at: Stage = stage()): Promise<CurlAnswer> {
-  return curl(`https://${host}:${at.port}/who`, {
-    ca: at.authority.file,
-    hosts: at.hosts,
-    from: at.newAddress(),
-    headers,
-  });
-}
-const nodeOf = (answer: CurlAnswer): string => JSON.parse(answer.body).node;
-const cookieOf = (answer: CurlAnswer): string | undefined =>
-  answer.fields.get("set-cookie")?.find((line) => line.startsWith(`${COOKIE}=`));
 
 test("a node sees the true address of its clients, and a forged X-Forwarded-For does not get through", async () => {
   for (const transport of ["WS-STREAMING", "HTTP-STREAMING"] as const) {
@@ -50,15 +35,15 @@ test("a node sees the true address of its clients, and a forged X-Forwarded-For 
 });
 
 test("who sends the cookie back reaches the same node, and who does not is balanced", async () => {
-  const first = await who();
-  const [cookie = ""] = cookieOf(first)!.split(";");
-  for (let again = 0; again < 6; again++) expect(nodeOf(await who(PUSH, { Cookie: cookie }))).toBe(nodeOf(first));
-  const others = await Promise.all([1, 2, 3, 4, 5, 6].map(() => who()));
+  const first = await who(stage());
+  const cookie = sentBack(cookieOf(first)!);
+  for (let again = 0; again < 6; again++) expect(nodeOf(await who(stage(), PUSH, cookie))).toBe(nodeOf(first));
+  const others = await Promise.all([1, 2, 3, 4, 5, 6].map(() => who(stage())));
   expect(new Set(others.map(nodeOf)).size).toBe(2);
 });
 
 test("the cookie is for every path and not for scripts", async () => {
-  const line = cookieOf(await who())!;
+  const line = cookieOf(await who(stage()))!;
   const attributes = line
     .split(/;\s*/)
     .slice(1)
@@ -69,9 +54,9 @@ test("the cookie is for every path and not for scripts", async () => {
 
 test("the hosts push1 and push2 are pinned, with a cookie of the other or without one", async () => {
   for (const [node, host] of Object.entries(PINNED)) {
-    for (let again = 0; again < 3; again++) expect(nodeOf(await who(host))).toBe(node);
-    const [cookie = ""] = cookieOf(await who())?.split(";") ?? [];
-    for (let again = 0; again < 3; again++) expect(nodeOf(await who(host, { Cookie: cookie }))).toBe(node);
+    for (let again = 0; again < 3; again++) expect(nodeOf(await who(stage(), host))).toBe(node);
+    const cookie = sentBack(cookieOf(await who(stage()))!);
+    for (let again = 0; again < 3; again++) expect(nodeOf(await who(stage(), host, cookie))).toBe(node);
   }
 });
 
@@ -112,7 +97,7 @@ if (!IS_REFERENCE) {
   test("the example as it is: its cookie is sent over TLS only, names no server, and cannot be made up", async () => {
     const asItIs = await Stage.start(endedHere((yaml) => yaml));
     try {
-      const line = cookieOf(await who(PUSH, {}, asItIs))!;
+      const line = cookieOf(await who(asItIs))!;
       expect(line.toLowerCase()).toMatch(/; *secure(;|$)/);
       const [cookie = ""] = line.split(";");
       expect(cookie).not.toContain("push");
@@ -120,8 +105,8 @@ if (!IS_REFERENCE) {
       // One letter changed, in the middle: another gets his own server, and a cookie of his own.
       const middle = Math.floor(cookie.length / 2);
       const forged = cookie.slice(0, middle) + (cookie[middle] === "A" ? "B" : "A") + cookie.slice(middle + 1);
-      expect(cookieOf(await who(PUSH, { Cookie: cookie }, asItIs))).toBeUndefined();
-      expect(cookieOf(await who(PUSH, { Cookie: forged }, asItIs))).toBeDefined();
+      expect(cookieOf(await who(asItIs, PUSH, { Cookie: cookie }))).toBeUndefined();
+      expect(cookieOf(await who(asItIs, PUSH, { Cookie: forged }))).toBeDefined();
     } finally {
       await asItIs.stop();
     }

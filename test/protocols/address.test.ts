@@ -12,9 +12,10 @@ import {
   parseAddress,
   parseCidr,
   readIPv6Text,
+  writeAddressText,
   writeIPv4,
 } from "../../src/protocols/address.ts";
-import { text } from "./bytes.ts";
+import { show, text } from "./bytes.ts";
 
 const canonical = (address: string) => {
   const bytes = parseAddress(address);
@@ -120,4 +121,17 @@ test("a source is masked by its family", () => {
   };
   expect(masked("192.0.2.77")).toBe("192.0.2.0");
   expect(masked("2001:db8:1:2:3:4:5:6")).toBe("2001:db8:1:2::");
+});
+
+test("bytes of an address's text are those of its string", () => {
+  const group = fc.constantFrom(0, 0, 0, 1, 0xf, 0x10, 0xabc, 0xffff);
+  fc.assert(
+    fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), fc.boolean(), (groups, mapped) => {
+      const address = Uint8Array.from(groups.flatMap((value) => [value >> 8, value & 0xff]));
+      if (mapped) writeIPv4(address, 0, 0x0a00_0001);
+      const into = new Uint8Array(48);
+      expect(show(into, 3, 3 + writeAddressText(into, 3, address, 0))).toBe(formatAddress(address));
+    }),
+    { numRuns: 2000 },
+  );
 });

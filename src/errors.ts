@@ -119,11 +119,12 @@ const catalogue = {
   "config/bad-certificate": {
     title: "A certificate that cannot be used",
     whatToDo:
-      "The file must be PEM, with the server's own certificate first and those between it and the root behind it; a file of keys of session tickets has 80 bytes.",
+      "The file must be PEM, with the server's own certificate first and those between it and the root behind it.",
   },
   "config/bad-key": {
     title: "A private key that cannot be used",
-    whatToDo: "The file must be PEM without a password, and the key that of the certificate beside it.",
+    whatToDo:
+      "The file must be PEM without a password, and the key that of the certificate beside it. A key of session tickets has 80 bytes.",
   },
   "config/no-target": {
     title: "A route that leads nowhere",

@@ -46,7 +46,7 @@ export type RecognisedByName = (typeof RECOGNISED_BY)[number];
 export const NOT_YET: ReadonlySet<string> = new Set([...["nat", "udp", "broker", "gateway", "cluster", "ports"]]);
 
 /** Words of other balancers and the key that means the same here. Used for suggestions only. */
-export const SYNONYMS: ReadonlyMap<string, string> = new Map([
+export const SYNONYMS: ReadonlyMap<string, string | readonly string[]> = new Map<string, string | readonly string[]>([
   ["backend", "pool"],
   ["backends", "pools"],
   ["upstream", "pool"],
@@ -84,5 +84,27 @@ export const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ["adaptive", "least-load"],
   ["ip-hash", "source-hash"],
   ["source-ip", "source"],
-  ["ssl", "https"],
+  ["ssl", ["https", "tls"]],
+  ["certificate", "cert"],
+  ["crt", "cert"],
+  ["private-key", "key"],
+  ["certs", "certificates"],
+  ["min-version", "minimum"],
+  ["ssl-min-ver", "minimum"],
+  ["client-ca", "clients"],
+  ["server-name", ["host", "sni"]],
+  ["hostname", ["host", "sni"]],
+  ["location", "path"],
+  ["acl", "routes"],
+  ["rules", "routes"],
+  ["return", "respond"],
+  ["errorfile", "sorry"],
+  ["error-page", "sorry"],
+  ["forwardfor", "forwarded"],
+  ["x-forwarded-for", "forwarded"],
+  ["rate-limit", "limits"],
+  ["strict-transport-security", "hsts"],
+  ["proxy-pass", "pool"],
+  ["default-backend", "pool"],
+  ["ip", "source"],
 ]);

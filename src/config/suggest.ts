@@ -10,12 +10,12 @@ const MAX_CANDIDATES = 300;
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > MAX_WORD) return undefined;
   const written = word.toLowerCase();
-  const synonym = SYNONYMS.get(written.replaceAll("_", "-"));
+  const synonyms = [SYNONYMS.get(written.replaceAll("_", "-")) ?? []].flat();
   let best: string | undefined;
   let fewest = Math.max(1, Math.floor(word.length / 3)) + 1;
   let looked = 0;
   for (const candidate of candidates) {
-    if (candidate === synonym) return candidate;
+    if (synonyms.includes(candidate)) return candidate;
     if (++looked > MAX_CANDIDATES || candidate.length > MAX_WORD) continue;
     if (Math.abs(candidate.length - written.length) >= fewest) continue;
     const edits = distance(written, candidate.toLowerCase());

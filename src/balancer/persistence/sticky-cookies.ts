@@ -1,9 +1,8 @@
 /**
  * Opens and writes sticky cookies with a worker's keys. A browser shows its cookie with every request, so those that were
- * found right are known again by their bytes: 60 ns instead of the 700 of decoding and an HMAC (measured on this machine).
+ * found right are known again by their bytes: 90 ns instead of the 530 of decoding and an HMAC (measured on one machine).
  */
 import {
-  newStickyCookie,
   openStickyCookie,
   STICKY_COOKIE_CHARACTERS,
   type StickyCookie,
@@ -11,15 +10,17 @@ import {
 } from "../../protocols/http1/sticky-cookie.ts";
 import type { TokenKey } from "../../protocols/rdp/token.ts";
 
-/** Cookies that are known again: 1,024 of 56 characters are 100 KiB a worker. A power of two. */
-const KNOWN = 1024;
+/** Cookies that are known again: 4,096 are 320 KiB in a worker that meets any. A power of two. */
+const KNOWN = 4096;
+/** Words of what a cookie says. */
+const WORDS = 6;
 
 export class StickyCookies {
   readonly #keys: readonly TokenKey[];
   readonly #random: () => number;
   /** A place for each of KNOWN hashes of values: the value, and what it says. Made when the first cookie comes. */
   #values = new Uint8Array(0);
-  #known: StickyCookie[] = [];
+  #words = new Uint32Array(0);
 
   /** `keys`: the first one signs, all open. `random`: even in [0, 1). */
   constructor(keys: readonly TokenKey[], random: () => number) {
@@ -30,22 +31,42 @@ export class StickyCookies {
   /** Opens the value `bytes[from, to)`, as `openStickyCookie` does. */
   open(bytes: Uint8Array, from: number, to: number, out: StickyCookie): number {
     if (to - from !== STICKY_COOKIE_CHARACTERS) return openStickyCookie(this.#keys, bytes, from, to, out);
-    if (this.#known.length === 0) {
+    if (this.#words.length === 0) {
       this.#values = new Uint8Array(KNOWN * STICKY_COOKIE_CHARACTERS);
-      this.#known = Array.from({ length: KNOWN }, newStickyCookie);
+      this.#words = new Uint32Array(KNOWN * WORDS);
     }
     const place = placeOf(bytes, to);
     const at = place * STICKY_COOKIE_CHARACTERS;
     if (this.#isKnown(at, bytes, from)) {
-      copy(this.#known[place]!, out);
+      this.#recall(place * WORDS, out);
       return STICKY_COOKIE_CHARACTERS;
     }
     const result = openStickyCookie(this.#keys, bytes, from, to, out);
     if (result > 0) {
       for (let i = 0; i < STICKY_COOKIE_CHARACTERS; i++) this.#values[at + i] = bytes[from + i]!;
-      copy(out, this.#known[place]!);
+      this.#keep(place * WORDS, out);
     }
     return result;
+  }
+
+  #keep(at: number, cookie: Readonly<StickyCookie>): void {
+    const words = this.#words;
+    words[at] = cookie.issuedSec;
+    words[at + 1] = cookie.seenSec;
+    words[at + 2] = cookie.serverHigh;
+    words[at + 3] = cookie.serverLow;
+    words[at + 4] = cookie.idHigh;
+    words[at + 5] = cookie.idLow;
+  }
+
+  #recall(at: number, out: StickyCookie): void {
+    const words = this.#words;
+    out.issuedSec = words[at]!;
+    out.seenSec = words[at + 1]!;
+    out.serverHigh = words[at + 2]!;
+    out.serverLow = words[at + 3]!;
+    out.idHigh = words[at + 4]!;
+    out.idLow = words[at + 5]!;
   }
 
   /** Writes a value at `into[at]`. @returns the position behind it. */
@@ -70,14 +91,5 @@ export class StickyCookies {
 function placeOf(bytes: Uint8Array, to: number): number {
   let hash = 0;
   for (let at = to - 8; at < to; at++) hash = Math.imul(hash, 31) + bytes[at]!;
-  return (hash ^ (hash >>> 10)) & (KNOWN - 1);
-}
-
-function copy(from: Readonly<StickyCookie>, to: StickyCookie): void {
-  to.issuedSec = from.issuedSec;
-  to.seenSec = from.seenSec;
-  to.serverHigh = from.serverHigh;
-  to.serverLow = from.serverLow;
-  to.idHigh = from.idHigh;
-  to.idLow = from.idLow;
+  return (hash ^ (hash >>> 12)) & (KNOWN - 1);
 }

@@ -13,6 +13,7 @@ import { ServiceCounter } from "../shared/service-view.ts";
 import { EndCode, Reason, RefusalCode } from "../shared/words.ts";
 import { type Channel, type ChannelOwner, LOST, NOTHING_YET } from "./channel.ts";
 import type { WorkerContext } from "./context.ts";
+import { http2ServersOf } from "./http2/server-connections.ts";
 import type { Waiting } from "./queue.ts";
 import type { RouteRuntime } from "./routing.ts";
 import type { ServiceRuntime } from "./service.ts";
@@ -234,6 +235,7 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
     if (this.#owner.service.tlsWith(this.decision.pool!)) return this.#connectTls(fd);
     const channel = new SocketChannel(plane, fd, this);
     this.#channel = channel;
+    if (this.#speaksHttp2) return this.#waitForSocket(channel);
     // A server nearby has accepted by now: bytes that are at hand go out at once, which saves a turn of the loop.
     const first = this.#firstBytes();
     if (first.length > 0) {
@@ -241,6 +243,10 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
       if (sent > 0) return this.#connected(first, sent);
       if (sent === LOST) return this.#connectFailed(channel.lostBy);
     }
+    this.#waitForSocket(channel);
+  }
+
+  #waitForSocket(channel: Channel): void {
     this.#waitForChannel();
     // Room to write is how the kernel says that it is connected.
     channel.writable = false;
@@ -266,6 +272,7 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
     const code = channel.broken ? socketError(channel.fd) : 0;
     if (code !== 0) return this.#connectFailed(code);
     if (this.#owner.service.tlsWith(this.decision.pool!)) return this.#sendProxyHeader(channel);
+    if (this.#speaksHttp2) return this.#connectedHttp2(channel, this.#behindProxyHeader(NO_BYTES));
     this.#connected(this.#firstBytes(), 0);
   }
 
@@ -303,10 +310,29 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
     const result = channel.handshake();
     if (result === NOTHING_YET) return channel.watch();
     this.#tls = null;
-    if (result !== LOST) return this.#connected(this.#owner.firstBytes(), 0);
+    if (result !== LOST) {
+      if (channel.alpn === "h2") return this.#connectedHttp2(channel, NO_BYTES);
+      return this.#connected(this.#owner.firstBytes(), 0);
+    }
     const { pool, server } = this.decision;
     if (channel.lostBy === 0) this.#plane.serverTlsFailed(pool!, server!, channel.failure!);
     this.#connectFailed(channel.lostBy);
+  }
+
+  // HTTP/2 with the server
+
+  get #speaksHttp2(): boolean {
+    return this.decision.pool!.plan.http2 && this.#owner.service.plan.protocol === "http";
+  }
+
+  /** The request goes over a stream, which is all that the owner sees. `before`: a PROXY header. */
+  #connectedHttp2(channel: Channel, before: Uint8Array): void {
+    const { server, pool } = this.decision;
+    const { serverPort, timeouts } = this.#owner.service.plan;
+    const servers = http2ServersOf(this.#plane);
+    const port = serverPort || server!.plan.port;
+    this.#channel = servers.begin(server!, pool!, port, channel, before, timeouts.idle);
+    this.#connected(this.#owner.firstBytes(), 0);
   }
 
   #connected(first: Uint8Array, sent: number): void {

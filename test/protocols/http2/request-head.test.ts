@@ -2,14 +2,13 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { RequestHead, readRequestHead } from "../../../src/protocols/http1/request.ts";
 import { FieldList } from "../../../src/protocols/http2/field-list.ts";
+import { MALFORMED_REASONS, writeTrailers } from "../../../src/protocols/http2/field-rules.ts";
 import { FIELD_SLACK, HpackDecoder } from "../../../src/protocols/http2/hpack-decoder.ts";
 import {
   HEAD_FRAMING,
-  MALFORMED_REASONS,
   newRequestFacts,
   WEBSOCKET_KEY_BYTES,
   writeRequestHead,
-  writeTrailers,
 } from "../../../src/protocols/http2/request-head.ts";
 import { newResponseFacts, writeResponseBlock } from "../../../src/protocols/http2/response-block.ts";
 import { block, type Fields, fieldsOf, GET } from "../../wire/http2/raw.ts";
@@ -155,9 +154,9 @@ test("whatever fields are accepted, the parser of HTTP/1.1 finds one whole reque
       expect(used === bytes.length || used < 0).toBe(true);
       if (used > 0) accepted++;
     }),
-    { numRuns: 5000 },
+    { numRuns: 2000 },
   );
-  expect(accepted).toBeGreaterThan(50);
+  expect(accepted).toBeGreaterThan(20);
 });
 
 test("trailers are lines, without those that say how a message is to be read", () => {

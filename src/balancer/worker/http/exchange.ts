@@ -47,6 +47,7 @@ import { EndCode, RefusalCode } from "../../shared/words.ts";
 import { type Channel, type ChannelOwner, LOST, NOTHING_YET } from "../channel.ts";
 import type { Unfinished, WorkerContext } from "../context.ts";
 import type { JournaledRequest } from "../http-journal.ts";
+import { http2ServersOf } from "../http2/server-connections.ts";
 import { Placement, type PlacementOwner } from "../placement.ts";
 import type { RouteRuntime } from "../routing.ts";
 import type { ServiceRuntime } from "../service.ts";
@@ -244,6 +245,10 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     const own = this.#connection!.takeOwn(server, port);
     this.#own = own !== null;
     if (own !== null || pool.plan.sendProxy !== "off") return own;
+    if (pool.plan.http2) {
+      const stream = http2ServersOf(this.#plane).take(server, port);
+      if (stream !== null) return stream;
+    }
     return this.#worker.servers.take(server, port, !this.#mayRepeat());
   }
 

@@ -1,6 +1,7 @@
 /** HTTP/2 with a client: each request is a visit of its own, which the engine of HTTP/1.1 serves. */
 import { NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED } from "../../../protocols/http2/error-codes.ts";
 import { FieldList } from "../../../protocols/http2/field-list.ts";
+import { writeTrailers } from "../../../protocols/http2/field-rules.ts";
 import {
   ENABLE_CONNECT_PROTOCOL,
   LARGEST_STREAM,
@@ -15,19 +16,18 @@ import {
   newRequestFacts,
   WEBSOCKET_KEY_BYTES,
   writeRequestHead,
-  writeTrailers,
 } from "../../../protocols/http2/request-head.ts";
 import type { Client } from "../../client.ts";
 import { Decision } from "../../decide.ts";
 import { EndCode } from "../../shared/words.ts";
 import type { ProtocolHandler, Served, Visit } from "../arrival.ts";
-import type { Channel } from "../channel.ts";
 import { http } from "../http/http-worker.ts";
 import type { Journaled } from "../journal.ts";
 import { COST_STREAM, GRACE_MS } from "./limits.ts";
 import { Ending, Multiplexer } from "./multiplexer.ts";
 import { RequestStream } from "./request-stream.ts";
 import type { StreamChannel } from "./stream-channel.ts";
+import { StreamVisit } from "./stream-visit.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const REQUEST_TOO_LARGE = 431;
@@ -311,40 +311,4 @@ function newKey(fillRandom: (bytes: Uint8Array) => void): Uint8Array {
   const bytes = new Uint8Array(KEY_BYTES);
   fillRandom(bytes);
   return new TextEncoder().encode(Buffer.from(bytes).toString("base64"));
-}
-
-/** One request of a connection. Everything but the stream is the connection's. */
-class StreamVisit implements Visit {
-  readonly plane: Visit["plane"];
-  readonly number: number;
-  readonly service: Visit["service"];
-  readonly client: Client;
-  readonly channel: Channel;
-  readonly tls: Visit["tls"];
-  readonly clientFd: number;
-  readonly acceptedMs: number;
-  readonly startedMs: number;
-  readonly firstBytesDueMs: number;
-  early: Uint8Array = NO_BYTES;
-  readonly #onFinish: () => void;
-
-  constructor(connection: Visit, channel: Channel, onFinish: () => void) {
-    const { plane } = connection;
-    this.plane = plane;
-    this.number = plane.journal.nextConnection();
-    this.service = plane.newest(connection.service);
-    this.client = { ...connection.client, request: null };
-    this.channel = channel;
-    this.tls = connection.tls;
-    this.clientFd = connection.clientFd;
-    this.acceptedMs = plane.nowMs;
-    this.startedMs = plane.unixMs;
-    this.firstBytesDueMs = plane.nowMs + this.service.plan.timeouts.request;
-    this.#onFinish = onFinish;
-  }
-
-  finish(_end: number, withReset: boolean): void {
-    this.#onFinish();
-    this.channel.close(withReset);
-  }
 }

@@ -225,6 +225,7 @@ export abstract class FramesIn extends FramesOut implements FrameSink {
     if (code !== NO_ERROR) return code;
     const at = this.reserve(0);
     if (at >= 0) this.outbox.wrote(writeSettingsAck(this.outbox.bytes, at));
+    this.mayWake = true;
     const change = this.peer.initialWindow - before;
     if (change !== 0) {
       for (const stream of this.streams.values()) {
@@ -267,10 +268,15 @@ export abstract class FramesIn extends FramesOut implements FrameSink {
     if (length !== WORD_BYTES) return FRAME_SIZE_ERROR;
     const stream = this.streams.get(id);
     if (stream === undefined) return this.#unknownStream(id) || this.spend(COST_FRAME);
+    this.dropStream(stream);
+    return this.spend(COST_STREAM);
+  }
+
+  /** The other side has reset it, or will not serve it. */
+  protected dropStream(stream: StreamChannel): void {
     this.#forget(stream);
     stream.lose();
     this.tell(stream);
-    return this.spend(COST_STREAM);
   }
 
   #onPing(flags: number, id: number, bytes: Uint8Array, from: number, to: number): number {

@@ -269,7 +269,7 @@ export abstract class Multiplexer extends FramesIn implements ChannelOwner, Unfi
     this.#goodbyeMs = this.plane.nowMs + LAST_WORDS_MS;
     this.#rest = NO_BYTES;
     this.#stopped = false;
-    this.#loseStreams();
+    this.loseStreams();
     this.arm(this.#goodbyeMs);
     this.schedule();
   }
@@ -291,13 +291,14 @@ export abstract class Multiplexer extends FramesIn implements ChannelOwner, Unfi
     this.plane.timers.clear(this);
     this.outbox.clear();
     this.#rest = NO_BYTES;
-    this.#loseStreams();
+    this.loseStreams();
     // Nobody comes by to tell them any more.
     this.tellAll();
     this.onOver(this.#ending);
   }
 
-  #loseStreams(): void {
+  /** All of them are told. */
+  protected loseStreams(): void {
     const streams = [...this.streams.values()];
     this.streams.clear();
     for (const stream of streams) {

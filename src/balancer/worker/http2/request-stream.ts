@@ -1,6 +1,7 @@
 /** A client's stream: read as an HTTP/1.1 request, answered by an HTTP/1.1 response. */
 import { createHash } from "node:crypto";
 import { ascii } from "../../../protocols/ascii.ts";
+import { INTERNAL_ERROR, NO_ERROR } from "../../../protocols/http2/error-codes.ts";
 import { writeNamed, writeStatus } from "../../../protocols/http2/hpack-encoder.ts";
 import { newRequestFacts, type RequestFacts } from "../../../protocols/http2/request-head.ts";
 import { newResponseFacts, writeResponseBlock, writeTrailerBlock } from "../../../protocols/http2/response-block.ts";
@@ -52,6 +53,11 @@ export class RequestStream extends StreamChannel {
 
   protected override get isTunnel(): boolean {
     return this.#tunnel;
+  }
+
+  /** Who has the answer may stop sending (RFC 9113 8.1). */
+  protected override get abandonCode(): number {
+    return this.localEnded ? NO_ERROR : INTERNAL_ERROR;
   }
 
   /** A request without more to come is no end: the client waits for its answer. */

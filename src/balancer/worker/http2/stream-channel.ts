@@ -61,7 +61,8 @@ const NO_BYTES = new Uint8Array(0);
 export abstract class StreamChannel extends Channel {
   readonly fd = -1;
   readonly plain = false;
-  readonly id: number;
+  /** 0: it has none yet. */
+  id: number;
   protected readonly link: StreamLink;
   /** Bytes of data that the other side takes now; a setting may make it negative. */
   sendWindow: number;
@@ -108,6 +109,9 @@ export abstract class StreamChannel extends Channel {
     return false;
   }
 
+  /** With which it is reset when its owner leaves before both sides have ended. */
+  protected abstract get abandonCode(): number;
+
   /** Whoever has read everything that came: is it the end? */
   protected abstract get atEnd(): boolean;
 
@@ -123,9 +127,9 @@ export abstract class StreamChannel extends Channel {
 
   // What comes
 
-  /** What is read first. `chunked`: data is read in chunks; `length`: bytes of it, or -1. */
+  /** What is read next: a head. `chunked`: data is read in chunks; `length`: bytes of it, or -1. */
   protected beginReading(head: Uint8Array, chunked: boolean, length: number): void {
-    this.#pending = head;
+    this.#pending = this.#pending.length === 0 ? head : Buffer.concat([this.#pending, head]);
     this.#readsChunks = chunked;
     this.bodyLeft = length;
     this.readable = true;
@@ -354,9 +358,7 @@ export abstract class StreamChannel extends Channel {
     this.#held = false;
     this.#dropInbox();
     if (!this.linked) return;
-    // Who has the answer may stop sending (RFC 9113 8.1).
-    if (this.localEnded) return this.#release(NO_ERROR);
-    if (!this.isTunnel) return this.#release(INTERNAL_ERROR);
+    if (this.localEnded || !this.isTunnel) return this.#release(this.abandonCode);
     if (withReset || this.#writes !== RAW) return this.#release(CANCEL);
     this.#endSending();
     if (this.linked) this.#release(NO_ERROR);

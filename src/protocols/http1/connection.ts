@@ -13,9 +13,10 @@ const MAX_OPTIONS = 32;
 const COMMA = 0x2c;
 const CLOSE = ascii("close");
 
-/** Fields that may be named besides those that a balancer knows nothing of: they end here anyway. */
+/** Fields that may be named besides those that a balancer knows nothing of: they end here anyway, or are written anew. */
 const FOR_THIS_CONNECTION =
   (1 << Field.CONNECTION) |
+  (1 << Field.TRANSFER_ENCODING) |
   (1 << Field.TE) |
   (1 << Field.UPGRADE) |
   (1 << Field.KEEP_ALIVE) |

@@ -95,6 +95,12 @@ export const responses: readonly ResponseCase[] = [
     passed: ok("Content-Length: 0"),
   },
   {
+    name: "a coding that Connection names, as some caches do",
+    method: "GET",
+    sent: ok("Transfer-Encoding: chunked\r\nConnection: Transfer-Encoding", "2\r\nok\r\n0\r\n\r\n"),
+    passed: ok("Transfer-Encoding: chunked", "2\r\nok\r\n0\r\n\r\n"),
+  },
+  {
     name: "an interim response, then the answer",
     method: "GET",
     sent: `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${ok("Content-Length: 2", "ok")}`,

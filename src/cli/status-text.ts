@@ -119,18 +119,23 @@ function serverCells(pool: PoolStatus, server: ServerStatus, index: number, view
   ];
 }
 
-/** Columns of services behind the common ones, with their header; fewer and fewer. */
+/**
+ * Columns of services behind the common ones, with their header; fewer and fewer. Requests are told where there is a service
+ * of HTTP, and stay the longest: connections say little of it.
+ */
 function serviceTails(services: readonly ServiceStatus[]): Line[][] {
   const rates = (service: ServiceStatus) => {
     const key = (what: string) => `service ${service.name} ${what}`;
     return [
+      number(service.http ? rateText(service.http.requestsPerSec) : "", key("requests")),
       number(rateText(service.newPerSec), key("new")),
       number(bytesText(service.inPerSec), key("in")),
       number(bytesText(service.outPerSec), key("out")),
     ];
   };
-  const all = [[number("NEW/s"), number("IN/s"), number("OUT/s")], ...services.map(rates)];
-  return [all, all.map((row) => row.slice(1)), all.map((row) => row.slice(0, 1)), all.map(() => [])];
+  const all = [["REQ/s", "NEW/s", "IN/s", "OUT/s"].map((text) => number(text)), ...services.map(rates)];
+  const choices = services.some(({ http }) => http) ? [[0, 1, 2, 3], [0, 2, 3], [0]] : [[1, 2, 3], [2, 3], [1]];
+  return [...choices, []].map((columns) => all.map((row) => columns.map((column) => row[column]!)));
 }
 
 /** What is said of servers behind the common columns: load, connect time, and always since when, who and why. */

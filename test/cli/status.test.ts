@@ -46,6 +46,25 @@ describe("status on 80 columns without a terminal", () => {
     );
   });
 
+  test("tells requests of services that speak HTTP, and keeps them where little else fits", async () => {
+    rig.balancer.state = (now) => {
+      const status = report(now);
+      const http = { requestsPerSec: 812.4, responses: {}, serverConnections: { new: 0, reused: 0 } };
+      status.services.push({ ...status.services[0]!, name: "web", protocol: "http", sessions: 0, open: 31, http });
+      return status;
+    };
+    const table = async (columns: string) => {
+      const { out } = await rig.run(["status"], { COLUMNS: columns });
+      return out.split("\n").filter((line) => /^(SERVICE|desktops|web) /.test(line));
+    };
+    expect(await table("100")).toEqual([
+      "SERVICE   LISTEN           STATE       SESSIONS  OPEN  REQ/s  NEW/s     IN/s     OUT/s",
+      "desktops  127.0.0.1:13389  ▲ degraded       195   190           0.4  1.2 MiB  18.4 MiB",
+      "web       127.0.0.1:13389  ▲ degraded         0    31    812    0.4  1.2 MiB  18.4 MiB",
+    ]);
+    expect((await table("64"))[2]).toBe("web       127.0.0.1:13389  ▲ degraded         0    31    812");
+  });
+
   test("uses words alone where the locale has no ●", async () => {
     const { out } = await rig.run(["status"], { LC_ALL: "C" });
     expect(out).toContain("error: rds/rds3 is down");

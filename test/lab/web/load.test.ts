@@ -1,10 +1,11 @@
 /** Load through change: what is loaded, crashes or is replaced while requests are under way must not cost one of them. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "node:tls";
-import { stayAway } from "../../balancer/service/rig.ts";
+import { stayAway, until } from "../../balancer/service/rig.ts";
+import { curl } from "../curl.ts";
 import { IS_REFERENCE } from "../front.ts";
 import { h2load, type Outcome, wrk } from "./load.ts";
-import { HOST, Site, WebServer } from "./site.ts";
+import { HOST, type ServerName, Site, WebServer } from "./site.ts";
 
 const SETUP_MS = 40_000;
 const SECONDS = 6;
@@ -41,7 +42,13 @@ test("nothing fails where nothing changes, and what fails is counted", async () 
 });
 
 test("no request fails when a server dies: each is safe to ask again, and another answers", async () => {
-  const loads = [h2load(small(site.tlsUrl), "127.0.0.1", SECONDS), wrk(small(site.url), SECONDS)];
+  const ofB = await cookieOf("b");
+  const loads = [
+    h2load(small(site.tlsUrl), "127.0.0.1", SECONDS),
+    wrk(small(site.url), SECONDS),
+    // People who belong to the server that dies.
+    wrk(small(site.url), SECONDS, [`Cookie: ${ofB}`]),
+  ];
   const { port } = site.servers.get("b")!;
   // Well into the load; dead for some of it, and back before its end.
   await stayAway(1_500);
@@ -86,6 +93,15 @@ if (!IS_REFERENCE) {
     expect(order).toEqual([...order].sort((a, b) => a - b));
     expect(order).not.toContain(-1);
   });
+}
+
+/** The cookie of a person who belongs to a server, as it is sent back. */
+async function cookieOf(server: ServerName): Promise<string> {
+  const jar = async (): Promise<string | undefined> => {
+    const { fields, body } = await curl(`${site.url}/who`);
+    return JSON.parse(body).server === server ? fields.get("set-cookie")?.[0]?.split(";")[0] : undefined;
+  };
+  return until(`a new person on ${server}`, jar);
 }
 
 /** Makes a new connection and a request on it. @returns the serial number of the certificate that was shown */

@@ -94,6 +94,8 @@ export class Site {
       (name) => `      ${name}: { address: ${this.#address(name)}, weight: ${name === "a" ? weight : 100} }`,
     );
     return `
+# A line for each of some hundred thousand requests would be read by nobody but the rig.
+log: { access: false }
 services:
   web: { listen: "127.0.0.1:${this.port}", protocol: http, pool: web, timeouts: ${timeouts} }
   secure:

@@ -1,7 +1,7 @@
 /** Answers of the balancer itself, whole and ready to be sent. */
 import { ascii } from "../ascii.ts";
 import type { NamedField } from "./fields.ts";
-import { fieldLines } from "./rules.ts";
+import { fieldLines, withoutFraming } from "./rules.ts";
 
 /** One answer in its two endings. For HEAD only the head is sent: the first `…Head` bytes. */
 export interface Answer {
@@ -76,15 +76,18 @@ export function phraseOf(status: number): string {
   return PHRASES[status] ?? "";
 }
 
-/** Makes an answer. `fields` are whole fields besides Content-Type and Content-Length; no body: no Content-Type. */
+/**
+ * Makes an answer. `fields` are whole fields besides Content-Length; one of them may be Content-Type instead of
+ * `contentType`, which is not said without a body.
+ */
 export function buildAnswer(
   status: number,
   contentType: string,
   body: Uint8Array,
   fields: readonly NamedField[],
 ): Answer {
-  const [kept, keptHead] = build(status, contentType, body, fields);
-  const [closing, closingHead] = build(status, contentType, body, [...fields, { name: "Connection", value: "close" }]);
+  const [kept, keptHead] = build(status, contentType, body, fields, false);
+  const [closing, closingHead] = build(status, contentType, body, fields, true);
   return { status, kept, keptHead, closing, closingHead };
 }
 
@@ -93,10 +96,13 @@ function build(
   contentType: string,
   body: Uint8Array,
   fields: readonly NamedField[],
+  close: boolean,
 ): [whole: Uint8Array, head: number] {
   const bodiless = status === 204 || status === 304; // RFC 9110 8.6: a 204 has no length either
-  const all: NamedField[] = [...fields];
-  if (body.length > 0 && !bodiless) all.unshift({ name: "Content-Type", value: contentType });
+  const all = withoutFraming(fields);
+  const typed = fields.some((field) => field.name.toLowerCase() === "content-type");
+  if (body.length > 0 && !bodiless && !typed) all.unshift({ name: "Content-Type", value: contentType });
+  if (close) all.push({ name: "Connection", value: "close" });
   if (!bodiless) all.push({ name: "Content-Length", value: `${body.length}` });
   const head = Buffer.concat([ascii(`HTTP/1.1 ${status} ${phraseOf(status)}\r\n`), fieldLines(all), ascii("\r\n")]);
   return [new Uint8Array(Buffer.concat([head, bodiless ? new Uint8Array(0) : body])), head.length];

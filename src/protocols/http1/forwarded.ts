@@ -21,11 +21,9 @@ const HOST_END = ascii('"');
 const PROTO_HTTP = ascii(";proto=http");
 const PROTO_HTTPS = ascii(";proto=https");
 
-const X_FORWARDED =
-  (1 << Field.X_FORWARDED_FOR) |
-  (1 << Field.X_FORWARDED_PROTO) |
-  (1 << Field.X_FORWARDED_PORT) |
-  (1 << Field.X_FORWARDED_HOST);
+/** What a trusted peer has said of the client is kept; lists get a new end. */
+const SINGLE = (1 << Field.X_FORWARDED_PROTO) | (1 << Field.X_FORWARDED_PORT) | (1 << Field.X_FORWARDED_HOST);
+const ALL = SINGLE | (1 << Field.X_FORWARDED_FOR) | (1 << Field.FORWARDED);
 
 /**
  * Which of the client's own fields are not passed on, a bit for each of Field. Where the peer may not say for whom it speaks,
@@ -33,7 +31,7 @@ const X_FORWARDED =
  */
 export function droppedForwarded(head: RequestHead, rules: RequestRules, facts: RequestFacts): number {
   if (rules.forwarded === "off") return 0;
-  if (rules.forwarded === "replace" || !facts.trusted) return X_FORWARDED | (1 << Field.FORWARDED);
+  if (rules.forwarded === "replace" || !facts.trusted) return ALL;
   // Lists are written anew with their new end.
   return (1 << Field.X_FORWARDED_FOR) | (rules.standard ? head.fields.present & (1 << Field.FORWARDED) : 0);
 }
@@ -49,23 +47,25 @@ export function writeForwarded(
 ): number {
   if (rules.forwarded === "off") return at;
   const appends = rules.forwarded === "append" && facts.trusted;
-  const kept = appends ? head.fields.present : 0;
-  let next = copyAll(FOR_LINE, into, at);
-  if (appends) next = writeList(bytes, head, Field.X_FORWARDED_FOR, into, next);
-  next += writeAddressText(into, next, facts.source, 0);
-  next = endLine(into, next);
-  if ((kept & (1 << Field.X_FORWARDED_PROTO)) === 0) {
+  const left = rules.ruled | (appends ? head.fields.present & SINGLE : 0);
+  let next = at;
+  if ((left & (1 << Field.X_FORWARDED_FOR)) === 0) {
+    next = copyAll(FOR_LINE, into, next);
+    if (appends) next = writeList(bytes, head, Field.X_FORWARDED_FOR, into, next);
+    next = endLine(into, next + writeAddressText(into, next, facts.source, 0));
+  }
+  if ((left & (1 << Field.X_FORWARDED_PROTO)) === 0) {
     next = copyAll(facts.secure ? PROTO_HTTPS_LINE : PROTO_HTTP_LINE, into, next);
   }
-  if ((kept & (1 << Field.X_FORWARDED_PORT)) === 0) {
+  if ((left & (1 << Field.X_FORWARDED_PORT)) === 0) {
     next = copyAll(PORT_LINE, into, next);
     next = endLine(into, next + writeDecimal(into, next, facts.port));
   }
-  if ((kept & (1 << Field.X_FORWARDED_HOST)) === 0 && head.hostEnd > head.hostAt) {
+  if ((left & (1 << Field.X_FORWARDED_HOST)) === 0 && head.hostEnd > head.hostAt) {
     next = copyAll(HOST_LINE, into, next);
     next = endLine(into, copySpan(bytes, head.hostAt, head.hostEnd, into, next));
   }
-  if (!rules.standard) return next;
+  if (!rules.standard || (left & (1 << Field.FORWARDED)) !== 0) return next;
   next = copyAll(FORWARDED_LINE, into, next);
   if (appends) next = writeList(bytes, head, Field.FORWARDED, into, next);
   return endLine(into, writeElement(bytes, head, facts, into, next));

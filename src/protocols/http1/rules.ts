@@ -1,6 +1,18 @@
 /** What is added to messages and taken out of them: for each service, made once, and for each message. */
 import { ascii } from "../ascii.ts";
-import { type NamedField, NameSet } from "./fields.ts";
+import { Field, fieldCode, type NamedField, NameSet, UNDERSCORED } from "./fields.ts";
+
+/** Fields that are about one connection or about where a message ends: only what was understood of a message says them. */
+export const FRAMING =
+  (1 << Field.CONNECTION) |
+  (1 << Field.KEEP_ALIVE) |
+  (1 << Field.PROXY_CONNECTION) |
+  (1 << Field.CONTENT_LENGTH) |
+  (1 << Field.TRANSFER_ENCODING) |
+  (1 << Field.TE) |
+  (1 << Field.UPGRADE) |
+  (1 << Field.HTTP2_SETTINGS) |
+  (1 << Field.EXPECT);
 
 /** What happens to each request of a service; made once for a plan. */
 export class RequestRules {
@@ -8,6 +20,10 @@ export class RequestRules {
   readonly removed: NameSet;
   /** Whole lines that are added. */
   readonly lines: Uint8Array;
+  /** Host that servers get instead of the client's; empty: the client's. */
+  readonly host: Uint8Array;
+  /** Fields of our own that the configuration sets or removes, a bit for each of Field: we do not write them. */
+  readonly ruled: number;
   readonly forwarded: "replace" | "append" | "off";
   /** `Forwarded` (RFC 7239) too. */
   readonly standard: boolean;
@@ -18,7 +34,11 @@ export class RequestRules {
     readonly forwarded: { readonly mode: "replace" | "append" | "off"; readonly standard: boolean };
   }) {
     this.removed = new NameSet([...options.remove, ...options.set.map((field) => field.name)]);
-    this.lines = fieldLines(options.set);
+    const hosts = options.set.filter((field) => codeOf(field.name) === Field.HOST);
+    this.host = ascii(hosts.at(-1)?.value ?? "");
+    this.lines = fieldLines(withoutFraming(options.set).filter((field) => !hosts.includes(field)));
+    const names = [...options.remove, ...options.set.map((field) => field.name)];
+    this.ruled = names.reduce((bits, name) => bits | (1 << codeOf(name)), 0);
     this.forwarded = options.forwarded.mode;
     this.standard = options.forwarded.standard;
   }
@@ -51,7 +71,7 @@ export class ResponseRules {
 
   constructor(options: { readonly set: readonly NamedField[]; readonly remove: readonly string[] }) {
     this.removed = new NameSet([...options.remove, ...options.set.map((field) => field.name)]);
-    this.lines = fieldLines(options.set);
+    this.lines = fieldLines(withoutFraming(options.set));
   }
 }
 
@@ -71,4 +91,14 @@ export interface ResponseFacts {
 /** Whole lines of `fields`. Names and values are checked where the configuration is read. */
 export function fieldLines(fields: readonly NamedField[]): Uint8Array {
   return ascii(fields.map((field) => `${field.name}: ${field.value}\r\n`).join(""));
+}
+
+/** Those of `fields` that may be set: none that FRAMING has. */
+export function withoutFraming(fields: readonly NamedField[]): NamedField[] {
+  return fields.filter((field) => (FRAMING & (1 << codeOf(field.name))) === 0);
+}
+
+function codeOf(name: string): number {
+  const bytes = ascii(name);
+  return fieldCode(bytes, 0, bytes.length) & ~UNDERSCORED;
 }

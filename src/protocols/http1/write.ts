@@ -8,7 +8,7 @@ import { droppedForwarded, writeForwarded } from "./forwarded.ts";
 import { copyAll, copySpan, endLine, passFields } from "./pass-fields.ts";
 import { CHUNKED, Method, type RequestHead, TargetForm } from "./request-head.ts";
 import type { ResponseHead } from "./response.ts";
-import type { RequestFacts, RequestRules, ResponseFacts, ResponseRules } from "./rules.ts";
+import { FRAMING, type RequestFacts, type RequestRules, type ResponseFacts, type ResponseRules } from "./rules.ts";
 
 export { fieldLines, type RequestFacts, RequestRules, type ResponseFacts, ResponseRules } from "./rules.ts";
 
@@ -18,17 +18,8 @@ export const TOO_LONG = -1;
 const SLASH = 0x2f;
 const ASTERISK = 0x2a;
 
-const ONLY_FOR_US =
-  (1 << Field.DROPPED) |
-  (1 << Field.CONNECTION) |
-  (1 << Field.KEEP_ALIVE) |
-  (1 << Field.PROXY_CONNECTION) |
-  (1 << Field.CONTENT_LENGTH) |
-  (1 << Field.TRANSFER_ENCODING) |
-  (1 << Field.TE) |
-  (1 << Field.UPGRADE) |
-  (1 << Field.HTTP2_SETTINGS);
-const WRITTEN_ANEW = ONLY_FOR_US | (1 << Field.HOST) | (1 << Field.EXPECT);
+const ONLY_FOR_US = (1 << Field.DROPPED) | FRAMING;
+const WRITTEN_ANEW = ONLY_FOR_US | (1 << Field.HOST);
 
 const HTTP11_HOST = ascii(" HTTP/1.1\r\nHost: ");
 const X_REQUEST_ID = ascii("X-Request-Id: ");
@@ -62,12 +53,11 @@ export function writeRequestHead(
   into[next++] = SPACE;
   next = writeTarget(bytes, head, into, next);
   next = copyAll(HTTP11_HOST, into, next);
-  next =
-    head.hostEnd > head.hostAt
-      ? copySpan(bytes, head.hostAt, head.hostEnd, into, next)
-      : copyAll(facts.fallbackHost, into, next);
+  if (rules.host.length > 0) next = copyAll(rules.host, into, next);
+  else if (head.hostEnd > head.hostAt) next = copySpan(bytes, head.hostAt, head.hostEnd, into, next);
+  else next = copyAll(facts.fallbackHost, into, next);
   next = endLine(into, next);
-  const ownId = facts.requestIdLength > 0;
+  const ownId = facts.requestIdLength > 0 && (rules.ruled & (1 << Field.X_REQUEST_ID)) === 0;
   const dropped = WRITTEN_ANEW | droppedForwarded(head, rules, facts) | (ownId ? 1 << Field.X_REQUEST_ID : 0);
   next = passFields(bytes, head.fields, dropped, rules.removed, into, next);
   next = writeForwarded(bytes, head, rules, facts, into, next);

@@ -39,3 +39,14 @@ test("an answer of the administrator's is as it was given", () => {
   );
   expect(show(kept, keptHead)).toBe("later");
 });
+
+test("an answer has one type and one length, whatever is set", () => {
+  const fields = [
+    { name: "content-type", value: "text/css" },
+    { name: "Content-Length", value: "9" },
+    { name: "connection", value: "upgrade" },
+  ];
+  expect(show(buildAnswer(200, "text/plain", text("x"), fields).kept)).toBe(
+    "HTTP/1.1 200 OK\r\ncontent-type: text/css\r\nContent-Length: 1\r\n\r\nx",
+  );
+});

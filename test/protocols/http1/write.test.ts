@@ -146,6 +146,23 @@ describe("a server gets", () => {
     ).toEqual(["GET / HTTP/1.1", "Host: a", "A: b", "X-Client: none"]);
   });
 
+  test("a host that is set, and no framing that is", () => {
+    const set = [
+      { name: "host", value: "inner" },
+      { name: "Content-Length", value: "5" },
+      { name: "transfer_encoding", value: "chunked" },
+      { name: "Connection", value: "close" },
+      { name: "X-A", value: "b" },
+    ];
+    const rules = new RequestRules({ ...OFF, set, remove: ["Host", "Content-Length"] });
+    expect(forwarded(["POST / HTTP/1.1", "Host: a", "Content-Length: 3"], rules)).toEqual([
+      "POST / HTTP/1.1",
+      "Host: inner",
+      "X-A: b",
+      "Content-Length: 3",
+    ]);
+  });
+
   test("our name for the request instead of the client's, or the client's", () => {
     const facts = factsWith({ requestId: text("abc-1 and more"), requestIdLength: 5, close: true });
     const lines = ["GET / HTTP/1.1", "Host: a", "X-Request-Id: theirs"];
@@ -204,6 +221,22 @@ describe("the client's address", () => {
       "X-Forwarded-Port: 80",
       "X-Forwarded-Host: a:81",
       'Forwarded: for="[2001:db8::1]";host="a:81";proto=http',
+    ]);
+  });
+
+  test("is not said where the configuration says something else, or nothing", () => {
+    const ruled = new RequestRules({
+      set: [{ name: "X-Forwarded-Proto", value: "https" }],
+      remove: ["X-Forwarded-Port", "x-forwarded-host", "X-Request-Id"],
+      forwarded: { mode: "append", standard: false },
+    });
+    const facts = factsWith({ trusted: true, requestId: text("id"), requestIdLength: 2 });
+    expect(forwarded([...lines, "X-Forwarded-Port: 1", "X-Request-Id: x"], ruled, facts)).toEqual([
+      "GET / HTTP/1.1",
+      "Host: a:81",
+      'Forwarded: for=198.51.100.1;host="x"',
+      "X-Forwarded-For: 198.51.100.1, 198.51.100.2, 192.0.2.7",
+      "X-Forwarded-Proto: https",
     ]);
   });
 

@@ -31,14 +31,13 @@
  * answer is passed on whole, the server's connection is closed.
  */
 import type { Answer } from "../../../protocols/http1/answer.ts";
-import { Field } from "../../../protocols/http1/fields.ts";
 import { CHUNKED, isIdempotent, Method, NO_BODY, TUNNEL, UNTIL_CLOSE } from "../../../protocols/http1/request.ts";
 import { bodyOf, PROXIED, readResponseHead } from "../../../protocols/http1/response.ts";
-import { endHead, TOO_LONG, writeRequestHead, writeResponseHead } from "../../../protocols/http1/write.ts";
+import { endHead, writeResponseHead } from "../../../protocols/http1/write.ts";
 import { NEED_MORE } from "../../../protocols/result.ts";
 import type { Candidate } from "../../candidate.ts";
 import type { Client } from "../../client.ts";
-import { hide, learn, type PoolRuntime, show, touch, writeFields } from "../../decide.ts";
+import { learn, type PoolRuntime, touch, writeFields } from "../../decide.ts";
 import type { AnswerPlan } from "../../plan.ts";
 import { ServerCounter } from "../../shared/server-view.ts";
 import { ServiceCounter } from "../../shared/service-view.ts";
@@ -54,14 +53,13 @@ import type { ServiceRuntime } from "../service.ts";
 import { READ_BYTES } from "../way.ts";
 import { BodyClock } from "./body-clock.ts";
 import { BodyWay, CUT_OFF, DONE, MALFORMED, MORE, SINK_LOST } from "./body-way.ts";
-import { certificateLine } from "./client-certificate.ts";
 import type { HttpConnection } from "./http-connection.ts";
 import type { HttpService } from "./http-service.ts";
 import type { HttpWorker } from "./http-worker.ts";
 import { asksWhoConnects } from "./login.ts";
 import { locationFor } from "./redirect.ts";
-import { copyRequestId, MAX_REQUEST_ID, writeRequestId } from "./request-id.ts";
 import { RequestInput } from "./request-input.ts";
+import { RequestName } from "./request-name.ts";
 import { Tunnel } from "./tunnel.ts";
 
 const IDLE = 0;
@@ -93,8 +91,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
   firstByteMs = -1;
   requestNumber = 0;
   route: RouteRuntime | null = null;
-  readonly requestId = new Uint8Array(MAX_REQUEST_ID);
-  requestIdLength = 0;
+  readonly name = new RequestName();
   /** The client may go on sending, whatever it was told. */
   clientMaySendMore = false;
   readonly #worker: HttpWorker;
@@ -112,10 +109,10 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
   #server: Channel | null = null;
   #tunnel: Tunnel | null = null;
   #sourceSlot = UNTRACKED;
+  /** It waits, or has waited, for a server that is full. */
+  #queued = false;
   /** No kept connection any more: one has failed this request. */
   #onlyNew = false;
-  /** The request's name is ours. */
-  #ownId = true;
   /** The server has said something. */
   #heard = false;
   /** It takes no more of the request. */
@@ -152,6 +149,14 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     return this.#connection!.tlsVersion;
   }
 
+  get requestId(): Uint8Array {
+    return this.name.bytes;
+  }
+
+  get requestIdLength(): number {
+    return this.name.length;
+  }
+
   get service(): ServiceRuntime {
     return this.#connection!.service;
   }
@@ -185,7 +190,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
       this.clientMaySendMore = true;
       return this.#refuse(405, RefusalCode["bad-request"], EndCode["not-allowed"]);
     }
-    if (this.#http!.plan.requestId) this.#name(connection);
+    if (this.#http!.plan.requestId) this.name.give(connection, this.input, this.#plane.journal.idHigh);
     if (this.#http!.limitsSources && !this.#admit()) return;
     const route = connection.service.routeOf(connection.client);
     this.route = route;
@@ -215,16 +220,6 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     this.startedMs = plane.unixMs;
     this.#lastActiveMs = plane.nowMs;
     connection.due(plane.nowMs + NOT_MINE_MS);
-  }
-
-  /** A name for the request: our own, unless somebody we trust has given it one. */
-  #name(connection: HttpConnection): void {
-    const { bytes, head } = this.input;
-    const given = connection.trusted ? head.fields.find(Field.X_REQUEST_ID) : -1;
-    this.#ownId = given < 0;
-    this.requestIdLength = this.#ownId
-      ? writeRequestId(this.requestId, this.#plane.journal.idHigh, connection.number, this.requestNumber)
-      : copyRequestId(this.requestId, bytes, head.fields.valueAt(given), head.fields.valueEnd(given));
   }
 
   #admit(): boolean {
@@ -262,7 +257,9 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     return isIdempotent(method) && body !== CHUNKED && body <= this.input.end - this.#bodyAt;
   }
 
-  onQueued(): void {}
+  onQueued(): void {
+    this.#queued = true;
+  }
 
   onNoServer(refusal: number, end: number): void {
     this.#refuse(503, refusal, end);
@@ -275,32 +272,14 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
 
   /** Writes the head, and what is at hand of the body, to `worker.out`. @returns the end; below 0: no room, or no chunks. */
   #writeRequest(): number {
-    const { out, requestFacts } = this.#worker;
-    const { bytes, head, end } = this.input;
-    const { requestRules } = this.#http!;
-    const connection = this.#connection!;
-    if (head.hostEnd === head.hostAt) connection.nameHost();
-    connection.tell(requestFacts);
-    requestFacts.requestId = this.requestId;
-    requestFacts.requestIdLength = this.#ownId ? this.requestIdLength : 0;
-    requestFacts.close = this.placement.decision.pool!.plan.keepAlive.connections === 0;
-    hide(this.client, this.placement.decision);
-    let headEnd = writeRequestHead(bytes, head, requestRules, requestFacts, out, 0);
-    show(this.client, this.placement.decision);
-    if (this.#http!.certificateField !== "") headEnd = this.#writeCertificate(connection, headEnd);
-    headEnd = endHead(out, headEnd);
-    if (headEnd < 0 || head.body === NO_BODY) return headEnd;
-    this.toServer.begin(head.body, false, requestRules.removed);
-    return this.toServer.takeAtHand(bytes, this.#bodyAt, end, out, headEnd);
-  }
-
-  #writeCertificate(connection: HttpConnection, at: number): number {
     const { out } = this.#worker;
-    const { tls } = connection.visit;
-    const line = tls === null ? NO_BYTES : certificateLine(tls, this.#http!.certificateField);
-    if (at < 0 || at + line.length > out.length) return TOO_LONG;
-    out.set(line, at);
-    return at + line.length;
+    const { bytes, head, end } = this.input;
+    const http = this.#http!;
+    const { requestWriter } = this.#worker;
+    const headEnd = requestWriter.write(this.#connection!, http, this.input, this.name, this.placement.decision, out);
+    if (headEnd < 0 || head.body === NO_BODY) return headEnd;
+    this.toServer.begin(head.body, false, http.requestRules.removed);
+    return this.toServer.takeAtHand(bytes, this.#bodyAt, end, out, headEnd);
   }
 
   onServer(server: Channel, first: Uint8Array, sent: number): void {
@@ -309,6 +288,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     // If this worker dies, control gives the source's place back with the descriptor.
     if (this.#sourceSlot >= 0 && server.fd >= 0) this.#plane.ledger.setSource(server.fd, this.#sourceSlot);
     this.#state = AWAITING;
+    this.#queued = false;
     this.#heard = false;
     if (this.placement.reused) {
       if (!this.#sendOverKept(server)) return;
@@ -373,6 +353,8 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
       case OWN:
         if (channel.writable) this.#pumpAnswer();
     }
+    // Who ends its sending may await its answer all the same; who does so in a queue has become impatient.
+    if (this.#queued && channel.endIsNear) return this.#connection!.finish(EndCode["client-closed"], false);
     // Whoever has gone without reading its answer is not there to read it.
     if (channel.broken && this.#connection?.visit.channel === channel && this.#state !== IDLE) {
       this.#connection.finish(EndCode["client-reset"], false);
@@ -729,6 +711,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     this.#connection = null;
     this.#http = null;
     this.#headPart = NO_BYTES;
+    this.#queued = false;
     this.#onlyNew = false;
     this.#requestLost = false;
     this.#own = false;
@@ -739,7 +722,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     this.status = 0;
     this.firstByteMs = -1;
     this.route = null;
-    this.requestIdLength = 0;
+    this.name.length = 0;
   }
 
   /** Bytes of this exchange, heads included: as the client sent them, as the server answered. */

@@ -1,6 +1,6 @@
 /** What the HTTP connections of one worker share: buffers, exchanges that are not in use, idle connections to servers. */
 import { PROXIED, ResponseHead } from "../../../protocols/http1/response.ts";
-import type { RequestFacts, ResponseFacts } from "../../../protocols/http1/write.ts";
+import type { ResponseFacts } from "../../../protocols/http1/write.ts";
 import type { ProtocolHandler } from "../arrival.ts";
 import type { WorkerContext } from "../context.ts";
 import type { ServiceRuntime } from "../service.ts";
@@ -8,13 +8,13 @@ import { READ_BYTES } from "../way.ts";
 import { Exchange } from "./exchange.ts";
 import { HttpConnection } from "./http-connection.ts";
 import { HttpService } from "./http-service.ts";
+import { RequestWriter } from "./request-writer.ts";
 import { ServerConnections } from "./server-connections.ts";
 
 /** Exchanges that are kept for the next request: each has a buffer of READ_BYTES. */
 const KEPT_EXCHANGES = 256;
 /** A head with everything we add, what is at hand of a body, and its trailers. */
 const OUT_BYTES = 128 * 1024;
-const NO_BYTES = new Uint8Array(0);
 
 export class HttpWorker {
   readonly plane: WorkerContext;
@@ -25,16 +25,7 @@ export class HttpWorker {
   readonly headBuffer = new Uint8Array(PROXIED.head + READ_BYTES);
   /** The answer that is being read. */
   readonly responseHead = new ResponseHead();
-  readonly requestFacts: RequestFacts = {
-    source: new Uint8Array(16),
-    trusted: false,
-    secure: false,
-    port: 0,
-    requestId: NO_BYTES,
-    requestIdLength: 0,
-    fallbackHost: NO_BYTES,
-    close: false,
-  };
+  readonly requestWriter = new RequestWriter();
   readonly responseFacts: ResponseFacts = { body: 0, close: false, keepAlive: false };
   readonly #exchanges: Exchange[] = [];
   readonly #services = new WeakMap<ServiceRuntime, HttpService>();

@@ -309,11 +309,21 @@ function endOfRecord(bytes: Uint8Array): number {
   return bytes.length + 1;
 }
 
-/** The first bytes arrive in few pieces, mostly one: copying them again is cheaper than a buffer for everybody. */
+/**
+ * `before` with `bytes[0, length)` behind it; `before` is not to be used any more. The first bytes mostly arrive in one
+ * piece, which gets a buffer of its size. For who sends byte by byte it grows by doubling, or they would cost the square.
+ */
 export function append(before: Uint8Array, bytes: Uint8Array, length: number): Uint8Array {
   if (before.length === 0) return bytes.slice(0, length);
-  const joined = new Uint8Array(before.length + length);
-  joined.set(before);
+  const { buffer, byteOffset } = before;
+  const end = before.length + length;
+  let joined = before;
+  if (byteOffset + end <= buffer.byteLength) {
+    joined = new Uint8Array(buffer, byteOffset, end);
+  } else {
+    joined = new Uint8Array(2 * end).subarray(0, end);
+    joined.set(before);
+  }
   joined.set(bytes.subarray(0, length), before.length);
   return joined;
 }

@@ -8,6 +8,7 @@ import type { Served, Visit } from "../../../src/balancer/worker/arrival.ts";
 import { Channel, type ChannelOwner, LOST, NOTHING_YET } from "../../../src/balancer/worker/channel.ts";
 import type { Unfinished, WorkerContext } from "../../../src/balancer/worker/context.ts";
 import { Http2Handler } from "../../../src/balancer/worker/http2/client-connection.ts";
+import { ServerConnection } from "../../../src/balancer/worker/http2/server-connection.ts";
 import { Timers } from "../../../src/balancer/worker/timers.ts";
 import { FieldList } from "../../../src/protocols/http2/field-list.ts";
 import {
@@ -170,26 +171,23 @@ export class Exchange implements ChannelOwner, Served {
   windDown(): void {}
 }
 
-export class RawClient {
-  readonly channel: MemoryChannel;
-  readonly exchanges: Exchange[] = [];
-  readonly served: Served;
-  /** Position in ENDS with which the connection ended; -1: it has not. */
-  endedWith = -1;
-  /** Exchanges read what comes as it comes. */
-  reading = true;
+/** The loop, the clock and the channel of one connection, and the frames that came out of it. */
+abstract class RawPeer {
+  readonly channel = new MemoryChannel({ onChannel: () => {} });
   nowMs = 1000;
+  readonly frames: Frame[] = [];
+  protected readonly plane: WorkerContext;
+  /** Bytes that come before the first frame. */
+  protected parsed = 0;
   readonly #decoder = new HpackDecoder();
   readonly #list = new FieldList(1 << 20, FIELD_SLACK);
   readonly #timers = new Timers(1000);
   #unfinished: Unfinished[] = [];
-  #parsed = 0;
-  readonly frames: Frame[] = [];
 
-  constructor(options: RawOptions = {}) {
+  constructor() {
     const self = this;
     let numbers = 1;
-    const plane = {
+    this.plane = {
       get nowMs() {
         return self.nowMs;
       },
@@ -199,42 +197,6 @@ export class RawClient {
       newest: (service: unknown) => service,
       unfinished: (one: Unfinished) => this.#unfinished.push(one),
     } as unknown as WorkerContext;
-    const plan = {
-      timeouts: { request: options.request ?? 10_000, idle: options.idle ?? 60_000 },
-      http: {
-        limits: { head: options.head ?? 16_384, streams: options.streams ?? 100 },
-        timeouts: { keepAlive: options.keepAlive ?? 30_000 },
-      },
-    };
-    this.channel = new MemoryChannel({ onChannel: () => {} });
-    const visit = {
-      plane,
-      number: 1,
-      service: { plan },
-      client: newClient() as Client,
-      channel: this.channel,
-      tls: null,
-      clientFd: -1,
-      acceptedMs: this.nowMs,
-      startedMs: 0,
-      firstBytesDueMs: this.nowMs + 10_000,
-      early: new Uint8Array(0),
-      finish: (end: number, withReset: boolean) => {
-        if (this.endedWith >= 0) throw new Error("finished twice");
-        this.endedWith = end;
-        this.channel.close(withReset);
-      },
-    } as unknown as Visit;
-    const engine = {
-      begin: (of: Visit): Served => {
-        const exchange = new Exchange(of, this.reading);
-        this.exchanges.push(exchange);
-        if (of.channel.readable && this.reading) exchange.read();
-        return exchange;
-      },
-    };
-    this.served = new Http2Handler(engine, (bytes) => bytes.fill(7)).begin(visit);
-    if (!options.silent) this.send(PREFACE, settings(...(options.settings ?? [])));
   }
 
   /** Bytes to the balancer, in one piece; it does all it can with them. */
@@ -295,12 +257,12 @@ export class RawClient {
   #parse(): void {
     const { output } = this.channel;
     const header = newFrameHeader();
-    while (readFrameHeader(output, this.#parsed, output.length, 0xffffff, header) > 0) {
-      const end = this.#parsed + FRAME_HEADER + header.length;
+    while (readFrameHeader(output, this.parsed, output.length, 0xffffff, header) > 0) {
+      const end = this.parsed + FRAME_HEADER + header.length;
       if (end > output.length) return;
-      const payload = output.subarray(this.#parsed + FRAME_HEADER, end);
+      const payload = output.subarray(this.parsed + FRAME_HEADER, end);
       this.frames.push({ type: header.type, flags: header.flags, stream: header.stream, payload });
-      this.#parsed = end;
+      this.parsed = end;
     }
   }
 
@@ -347,6 +309,80 @@ export class RawClient {
       (frame) =>
         frame.stream === stream && (frame.type === DATA || frame.type === HEADERS) && (frame.flags & END_STREAM) !== 0,
     );
+  }
+}
+
+/** A client of the balancer. */
+export class RawClient extends RawPeer {
+  readonly exchanges: Exchange[] = [];
+  readonly served: Served;
+  /** Position in ENDS with which the connection ended; -1: it has not. */
+  endedWith = -1;
+  /** Exchanges read what comes as it comes. */
+  reading = true;
+
+  constructor(options: RawOptions = {}) {
+    super();
+    const plan = {
+      timeouts: { request: options.request ?? 10_000, idle: options.idle ?? 60_000 },
+      http: {
+        limits: { head: options.head ?? 16_384, streams: options.streams ?? 100 },
+        timeouts: { keepAlive: options.keepAlive ?? 30_000 },
+      },
+    };
+    const visit = {
+      plane: this.plane,
+      number: 1,
+      service: { plan, view: { count: () => {} } },
+      client: newClient() as Client,
+      channel: this.channel,
+      tls: null,
+      clientFd: -1,
+      acceptedMs: this.nowMs,
+      startedMs: 0,
+      firstBytesDueMs: this.nowMs + 10_000,
+      early: new Uint8Array(0),
+      finish: (end: number, withReset: boolean) => {
+        if (this.endedWith >= 0) throw new Error("finished twice");
+        this.endedWith = end;
+        this.channel.close(withReset);
+      },
+    } as unknown as Visit;
+    const engine = {
+      begin: (of: Visit): Served => {
+        const exchange = new Exchange(of, this.reading);
+        this.exchanges.push(exchange);
+        if (of.channel.readable && this.reading) exchange.read();
+        return exchange;
+      },
+    };
+    this.served = new Http2Handler(engine, (bytes) => bytes.fill(7)).begin(visit);
+    if (!options.silent) this.send(PREFACE, settings(...(options.settings ?? [])));
+  }
+}
+
+/** A server of the balancer. */
+export class RawServer extends RawPeer {
+  readonly connection: ServerConnection;
+  over = false;
+
+  constructor(...first: readonly number[]) {
+    super();
+    const times = { request: 5000, keepAlive: 30_000, idle: 60_000 };
+    this.connection = new ServerConnection(this.plane, this.channel, true, times, () => {
+      this.over = true;
+    });
+    this.parsed = PREFACE.length;
+    this.connection.start(new Uint8Array(0));
+    this.send(settings(...first));
+  }
+
+  /** A request goes out over a stream of its own. */
+  ask(text: string): Exchange {
+    const exchange = new Exchange({ channel: this.connection.openStream() } as unknown as Visit, true);
+    exchange.write(text);
+    this.turn();
+    return exchange;
   }
 }
 

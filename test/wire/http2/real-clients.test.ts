@@ -40,6 +40,12 @@ beforeAll(async () => {
       request.on("end", () => response.end(`${request.method} ${bytes} ${hash.digest("hex")}`));
       return;
     }
+    if (request.url === "/fields") {
+      for (const [name, value] of Object.entries(request.headers)) {
+        if (name.startsWith("x-") && value !== undefined) response.setHeader(name, value);
+      }
+      return response.end();
+    }
     if (request.url === "/none") {
       response.statusCode = 204;
       return response.end();
@@ -186,6 +192,25 @@ test("Node uploads on twenty streams at once", async () => {
     const all = await Promise.all(Array.from({ length: 20 }, () => ask({ ":method": "POST", ":path": "/echo" }, body)));
     console.log(new Set(all.map(({ text }) => text)).size, all[0].text.slice(0, 11));`);
   expect(out).toBe("1 POST 300000\n");
+});
+
+test("fields of every kind come through Node's HPACK and ours and back as they were", async () => {
+  const out = await node(`
+    let seed = 1;
+    const below = (limit) => (seed = (seed * 48271) % 2147483647) % limit;
+    const word = (length) => Array.from({ length }, () => String.fromCharCode(33 + below(94))).join("");
+    const values = Array.from({ length: 40 }, () => word(1 + below(300)));
+    let wrong = 0;
+    for (let round = 0; round < 200; round++) {
+      const sent = {};
+      for (let i = below(12); i >= 0; i--) sent["x-" + below(60)] = below(3) ? values[below(40)] : word(1 + below(60));
+      const { headers } = await ask({ ":path": "/fields", ...sent });
+      const got = Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith("x-")));
+      for (const name in sent) if (got[name] !== sent[name]) wrong++;
+      if (Object.keys(got).length !== Object.keys(sent).length) wrong++;
+    }
+    console.log(wrong);`);
+  expect(out).toBe("0\n");
 });
 
 test("a WebSocket over a stream is an upgraded connection to the server", async () => {

@@ -19,7 +19,8 @@ import {
 } from "../../../protocols/http2/request-head.ts";
 import type { Client } from "../../client.ts";
 import { Decision } from "../../decide.ts";
-import { EndCode } from "../../shared/words.ts";
+import { ServiceCounter } from "../../shared/service-view.ts";
+import { EndCode, RefusalCode } from "../../shared/words.ts";
 import type { ProtocolHandler, Served, Visit } from "../arrival.ts";
 import { http } from "../http/http-worker.ts";
 import type { Journaled } from "../journal.ts";
@@ -31,6 +32,8 @@ import { StreamVisit } from "./stream-visit.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const REQUEST_TOO_LARGE = 431;
+/** Where the plan has no limit: each stream takes some memory. */
+const UNLIMITED_STREAMS = 1000;
 const PING_PAYLOAD = new Uint8Array(8);
 const facts = newRequestFacts();
 
@@ -94,7 +97,7 @@ class ClientConnection extends Multiplexer implements Served, Journaled {
     this.#engine = engine;
     this.#fillRandom = fillRandom;
     this.#head = head;
-    this.#mostStreams = http!.limits.streams;
+    this.#mostStreams = http!.limits.streams || UNLIMITED_STREAMS;
   }
 
   start(): void {
@@ -152,11 +155,19 @@ class ClientConnection extends Multiplexer implements Served, Journaled {
     return this.spend(COST_STREAM);
   }
 
+  /** No request that anybody could be asked to serve. */
+  #countBad(): void {
+    this.service.view.count(ServiceCounter.REFUSED + RefusalCode["bad-request"], 1);
+  }
+
   #request(id: number, end: boolean): number {
     const key = NO_KEY;
     if (this.list.tooLarge) return this.#tooLarge(id, end);
     const length = writeRequestHead(this.list, end, key, this.#head, facts);
-    if (length < 0) return this.#refuse(id, PROTOCOL_ERROR);
+    if (length < 0) {
+      this.#countBad();
+      return this.#refuse(id, PROTOCOL_ERROR);
+    }
     const stream = new RequestStream(this, id, this.peer.initialWindow);
     let used: Uint8Array = key;
     if (facts.isWebSocket) {
@@ -173,6 +184,7 @@ class ClientConnection extends Multiplexer implements Served, Journaled {
   /** The engine never sees it: there is no whole head that it could refuse. */
   #tooLarge(id: number, end: boolean): number {
     const stream = new RequestStream(this, id, this.peer.initialWindow);
+    this.#countBad();
     stream.answer(REQUEST_TOO_LARGE);
     if (!end || !stream.localEnded) this.writeReset(id, NO_ERROR);
     return this.spend(COST_STREAM);

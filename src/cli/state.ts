@@ -9,6 +9,7 @@ const LOOKS: Readonly<Record<State, readonly [glyph: string, style: Style]>> = {
   starting: ["◌", "cyan"],
   full: ["▲", "amber"],
   overloaded: ["▲", "amber"],
+  ejected: ["▲", "amber"],
   degraded: ["▲", "amber"],
   draining: ["◐", "purple"],
   maintenance: ["■", "grey"],

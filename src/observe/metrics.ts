@@ -32,7 +32,7 @@ export type Scope = (typeof SCOPES)[number];
 
 /** Beyond this many series the server scope is left out: a scrape must stay small enough to be worth having. */
 export const MAX_SERIES = 10_000;
-const SERIES_PER_SERVER = 12;
+const SERIES_PER_SERVER = 13;
 
 const WORKER_RESTART_REASONS = ["threw", "hung"];
 
@@ -239,6 +239,9 @@ function serverMetrics(text: PrometheusText, pools: readonly PoolStatus[]): void
   );
   each("maintenance", "gauge", "Nobody reaches it, by a person's wish.", (s, labels) =>
     text.value(labels, flag(s.state === "maintenance")),
+  );
+  each("ejected", "gauge", "Left out for bad answers: only clients it knows reach it.", (s, labels) =>
+    text.value(labels, flag(s.state === "ejected")),
   );
   each("connections", "gauge", "Open connections.", (s, labels) => text.value(labels, s.open));
   each("sessions", "gauge", "Sessions, by state.", (s, labels) => {

@@ -143,6 +143,7 @@ export const SERVER_STATES = [
   "starting",
   "full",
   "overloaded",
+  "ejected",
   "draining",
   "maintenance",
   "unknown",

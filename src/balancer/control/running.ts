@@ -363,6 +363,7 @@ export class RunningBalancer implements Balancer {
     }
     this.#endDrains(nowMs);
     this.#servers.forgetLongDead(nowMs);
+    this.#servers.judgeAnswers(this.#config);
     this.#forgetSessions(nowMs);
   }
 

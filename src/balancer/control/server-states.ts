@@ -1,6 +1,6 @@
 /**
- * What one server may take, out of the three that have a say: its health (checks, and connects of real traffic), an
- * administrator, and its agent. Each has an axis of its own and only takes back what it set itself: an agent's "ready" never
+ * What one server may take, out of those that have a say: its health (checks, and connects of real traffic), an
+ * administrator, its agent, and how it has answered lately (outliers.ts). Each has an axis of its own and only takes back what it set itself: an agent's "ready" never
  * ends a person's maintenance, a person's `ready` never revives a dead server.
  *
  * The strongest word wins:
@@ -11,8 +11,9 @@
  *   4. an agent's down, fail or stopped   nobody
  *   5. an administrator's drain           known clients
  *   6. an agent's drain, or weight 0      known clients
- *   7. an agent's load of 99 or more      known clients
- *   8. none of these                      everybody
+ *   7. bad answers in a row               known clients
+ *   8. an agent's load of 99 or more      known clients
+ *   9. none of these                      everybody
  */
 import { OVERLOAD, type ServerView, WEIGHT_UNIT } from "../shared/server-view.ts";
 import { ServerState } from "../shared/words.ts";
@@ -62,10 +63,17 @@ export interface AgentAxis {
   readonly maxconn?: number | undefined;
 }
 
+/** It is left out for what it has answered: why, in words. */
+export interface OutlierAxis {
+  readonly reason: string;
+}
+
 export interface Axes {
   readonly health: HealthAxis;
   readonly administrative: AdministrativeAxis;
   readonly agent: AgentAxis;
+  /** Null: it is not left out. */
+  readonly outlier: OutlierAxis | null;
 }
 
 export const NO_ADMINISTRATOR: AdministrativeAxis = { state: "ready", by: "", sinceMs: 0 };
@@ -81,7 +89,7 @@ export interface Combined {
   /** Most connections; 0 is no limit. */
   readonly limit: number;
   /** The axis that decided. */
-  readonly by: "check" | "traffic" | "administrator" | "agent" | "nobody";
+  readonly by: "check" | "traffic" | "administrator" | "agent" | "answers" | "nobody";
   /** Why, in words; "" when there is nothing to say. */
   readonly reason: string;
 }
@@ -99,7 +107,7 @@ export function combine(axes: Axes, settings: ServerSettings): Combined {
 }
 
 function combineState(
-  { health, administrative, agent }: Axes,
+  { health, administrative, agent, outlier }: Axes,
   weight: number,
 ): Pick<Combined, "state" | "by" | "reason"> {
   const { MAINTENANCE, DOWN, DRAINING, OVERLOADED, READY } = ServerState;
@@ -111,6 +119,7 @@ function combineState(
   if (administrative.state === "drain") return { state: DRAINING, by: "administrator", reason: "" };
   if (agent.admin === "drain") return { state: DRAINING, by: "agent", reason: agentReason("drain") };
   if (weight === 0) return { state: DRAINING, by: "agent", reason: agentReason("weight 0") };
+  if (outlier !== null) return { state: OVERLOADED, by: "answers", reason: outlier.reason };
   if (agent.load >= OVERLOAD) return { state: OVERLOADED, by: "agent", reason: agentReason(`load ${agent.load}`) };
   return { state: READY, by: "nobody", reason: "" };
 }
@@ -141,7 +150,7 @@ export function heard(before: AgentAxis, reading: AgentReading): AgentAxis {
 
 /** A server's state for people. */
 export interface ConditionReport extends Combined {
-  readonly word: "up" | "starting" | "overloaded" | "draining" | "maintenance" | "down";
+  readonly word: "up" | "starting" | "overloaded" | "ejected" | "draining" | "maintenance" | "down";
   /** Unix milliseconds since when `state` has been what it is. */
   readonly sinceMs: number;
   readonly axes: Axes;
@@ -169,7 +178,12 @@ export class ServerCondition {
     this.#view = view;
     this.#settings = settings;
     this.#wallClock = wallClock;
-    this.#axes = { health: inherited(view.state()), administrative, agent: { ...NO_AGENT, load: view.load() } };
+    this.#axes = {
+      health: inherited(view.state()),
+      administrative,
+      agent: { ...NO_AGENT, load: view.load() },
+      outlier: null,
+    };
     this.#combined = combine(this.#axes, settings);
     this.#sinceMs = administrative.state === "ready" ? wallClock() : administrative.sinceMs;
     this.#write();
@@ -195,6 +209,11 @@ export class ServerCondition {
     return this.#update({ agent: NO_AGENT });
   }
 
+  /** It is left out for its answers, or (null) no longer. */
+  setOutlier(axis: OutlierAxis | null): boolean {
+    return this.#update({ outlier: axis });
+  }
+
   /** The file says something else now. */
   reconfigure(settings: ServerSettings): boolean {
     this.#settings = settings;
@@ -206,6 +225,7 @@ export class ServerCondition {
   }
 
   #word(): ConditionReport["word"] {
+    if (this.#combined.by === "answers") return "ejected";
     const starting = this.#combined.state === ServerState.DOWN && this.#axes.health.health === "unknown";
     return starting ? "starting" : WORDS[this.#combined.state];
   }

@@ -1,4 +1,5 @@
 /** All servers as control sees them: their checks, agents and administrative states, summed up in the scoreboard. */
+import { formatDuration } from "../../config/quantities.ts";
 import type { Config, Pool, Server } from "../../config/schema.ts";
 import type { Timing } from "../../deadlines/timing.ts";
 import type { Scoreboard } from "../shared/scoreboard.ts";
@@ -8,7 +9,8 @@ import { type AgentReport, Agents, type AgentTarget } from "./agents/agents.ts";
 import type { AdministrativeState } from "./balancer.ts";
 import { HealthChecks } from "./health/checks.ts";
 import type { HealthReport, HealthTarget } from "./health/runner.ts";
-import { type ConditionReport, ServerCondition, type ServerSettings } from "./server-states.ts";
+import { Outliers } from "./outliers.ts";
+import { type ConditionReport, type OutlierAxis, ServerCondition, type ServerSettings } from "./server-states.ts";
 import type { Slots } from "./slots.ts";
 
 /** A change that people want to hear of. */
@@ -43,6 +45,7 @@ export class Servers {
   readonly #entries = new Map<string, Entry>();
   readonly #checks: HealthChecks;
   readonly #agents: Agents;
+  readonly #outliers = new Outliers();
   #onResult: () => void = () => {};
 
   constructor(options: ServersOptions) {
@@ -85,6 +88,7 @@ export class Servers {
       // Its connections live on; nobody new gets there, and who comes back goes elsewhere.
       board.server(id).retire();
       this.#entries.delete(name);
+      this.#outliers.forget(name);
     }
     slots.want(wanted);
   }
@@ -151,6 +155,32 @@ export class Servers {
       const { word, sinceMs } = condition.report();
       if (word === "down" && nowMs - sinceMs > LONG_DEAD_MS && answering.has(pool)) view.forgetLastKnown();
     }
+  }
+
+  /** Leaves out servers that answer badly, and takes them back. About once a second. */
+  judgeAnswers(config: Config): void {
+    const nowMs = this.#options.timing.now();
+    for (const pool of Object.values(config.pools)) {
+      const judged = Object.keys(pool.servers).flatMap((server) => {
+        const entry = this.#entries.get(`${pool.name}/${server}`);
+        return entry === undefined ? [] : { name: `${pool.name}/${server}`, view: entry.view };
+      });
+      this.#outliers.look(
+        pool.outliers,
+        judged,
+        nowMs,
+        (name, penaltyMs, answers) =>
+          this.#setOutlier(name, {
+            reason: `${answers} bad answers in a row, left out for ${formatDuration(penaltyMs)}`,
+          }),
+        (name) => this.#setOutlier(name, null),
+      );
+    }
+  }
+
+  #setOutlier(name: string, axis: OutlierAxis | null): void {
+    const entry = this.#entries.get(name)!;
+    this.#change(entry, () => entry.condition.setOutlier(axis));
   }
 
   /** No more checks and questions: another process does that now. */

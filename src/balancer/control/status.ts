@@ -114,7 +114,7 @@ function serviceStatus(service: Service, pools: readonly PoolStatus[], context: 
   };
 }
 
-const USABLE: readonly ServerStateName[] = ["up", "starting", "full", "overloaded", "draining"];
+const USABLE: readonly ServerStateName[] = ["up", "starting", "full", "overloaded", "ejected", "draining"];
 
 function serviceState(servers: readonly ServerStatus[]): ServiceState {
   if (servers.every(({ state }) => state === "up")) return "up"; // without servers, it answers by itself

@@ -17,6 +17,7 @@ const CONNECT_MICROS = 7;
 const PASS = 8;
 const FAILURES = 9;
 const LAST_KNOWN = 10;
+const BAD_ANSWERS = 11;
 
 // Words of a server in a worker's column.
 const CONNECTIONS = 0;
@@ -213,6 +214,22 @@ export class ServerView {
   /** Control only: a check succeeded, so failures are counted from none again. */
   forgetFailures(): void {
     Atomics.store(this.#words, this.#at + FAILURES, 0);
+  }
+
+  /** Worker: HTTP: it has answered, well or badly. */
+  answered(well: boolean): void {
+    if (!well) Atomics.add(this.#words, this.#at + BAD_ANSWERS, 1);
+    else if (Atomics.load(this.#words, this.#at + BAD_ANSWERS) !== 0) this.forgetBadAnswers();
+  }
+
+  /** Bad answers in a row, over all workers. Any. */
+  badAnswers(): number {
+    return Atomics.load(this.#words, this.#at + BAD_ANSWERS);
+  }
+
+  /** They are counted from none again. Any. */
+  forgetBadAnswers(): void {
+    Atomics.store(this.#words, this.#at + BAD_ANSWERS, 0);
   }
 
   /**

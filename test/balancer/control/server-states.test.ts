@@ -20,7 +20,8 @@ const DOWN = { health: "down", reason: "connection refused", by: "check" } as co
 const UNKNOWN = { health: "unknown", reason: "not checked yet", by: "check" } as const;
 const DRAIN = { state: "drain", by: "anna", sinceMs: 5 } as const;
 const MAINTENANCE = { state: "maintenance", by: "anna", sinceMs: 5 } as const;
-const AXES: Axes = { health: UP, administrative: NO_ADMINISTRATOR, agent: NO_AGENT };
+const OUTLIER = { reason: "5 bad answers in a row, left out for 30s" };
+const AXES: Axes = { health: UP, administrative: NO_ADMINISTRATOR, agent: NO_AGENT, outlier: null };
 const agent = (said: Partial<AgentAxis>): Partial<Axes> => ({ agent: { ...NO_AGENT, ...said } });
 
 const MEANING: Record<string, ServerState> = {
@@ -37,6 +38,8 @@ describe("the sum of the axes", () => {
     ["not checked yet", { health: UNKNOWN }, "down", "check"],
     ["a check failed", { health: DOWN }, "down", "check"],
     ["clients could not connect", { health: { ...DOWN, by: "traffic" } }, "down", "traffic"],
+    ["answers badly", { outlier: OUTLIER }, "overloaded", "answers"],
+    ["answers badly and drains", { outlier: OUTLIER, administrative: DRAIN }, "draining", "administrator"],
     ["drained by a person", { administrative: DRAIN }, "draining", "administrator"],
     ["drained, then died", { administrative: DRAIN, health: DOWN }, "down", "check"],
     ["in maintenance and dead", { administrative: MAINTENANCE, health: DOWN }, "maintenance", "administrator"],
@@ -97,12 +100,13 @@ describe("the sum of the axes", () => {
       reason: fc.constantFrom("", "disk full"),
       weight: fc.option(fc.record({ percent: fc.integer({ min: 0, max: 300 }) }), { nil: undefined }),
     }),
+    outlier: fc.constantFrom(null, OUTLIER),
   });
 
   test("whoever says no is heard: a new client only where every axis allows it, a known one only where none forbids it", () => {
     fc.assert(
-      fc.property(axes, ({ health, administrative, agent }) => {
-        const { state } = combine({ health, administrative, agent }, SETTINGS);
+      fc.property(axes, ({ health, administrative, agent, outlier }) => {
+        const { state } = combine({ health, administrative, agent, outlier }, SETTINGS);
         const known =
           health.health === "up" &&
           administrative.state !== "maintenance" &&
@@ -113,6 +117,7 @@ describe("the sum of the axes", () => {
           administrative.state === "ready" &&
           agent.admin === "ready" &&
           agent.load < 99 &&
+          outlier === null &&
           agent.weight?.percent !== 0;
         expect(state === ServerState.READY).toBe(fresh);
         expect(state === ServerState.READY || state === ServerState.DRAINING || state === ServerState.OVERLOADED).toBe(
@@ -127,7 +132,7 @@ describe("the sum of the axes", () => {
       fc.property(axes, (all) => {
         const { state, by, reason, weight } = combine(all, SETTINGS);
         expect(by === "nobody").toBe(state === ServerState.READY);
-        if (by === "agent" || by === "check") expect(reason).not.toBe("");
+        if (by === "agent" || by === "check" || by === "answers") expect(reason).not.toBe("");
         expect(weight).toBeGreaterThan(0);
       }),
     );

@@ -64,6 +64,7 @@ export class WorkerRig {
   #thread: Worker | undefined;
   #exited = Promise.resolve();
   #generation = 0;
+  #pools: readonly string[] = [];
 
   private constructor() {
     const { buffer, layout } = this.#memory;
@@ -114,6 +115,11 @@ export class WorkerRig {
 
   server(pool: string, server: string) {
     return this.#board.server(this.#ids.get(`${pool}/${server}`)! as ServerId);
+  }
+
+  /** How many wait in a pool's queue. */
+  queued(pool: string): number {
+    return this.#board.pool(this.#pools.indexOf(pool)).queued();
   }
 
   service(name: string) {
@@ -191,6 +197,7 @@ export class WorkerRig {
 
   #plan({ pools, services, ticketKeys = [] }: PlanSketch): Plan {
     const poolNames = Object.keys(pools);
+    this.#pools = poolNames;
     return {
       generation: ++this.#generation,
       pools: Object.entries(pools).map(([name, pool], id) => this.#pool(id, name, pool)),

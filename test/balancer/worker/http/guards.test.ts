@@ -288,6 +288,62 @@ describe("who is slow", () => {
   });
 });
 
+describe("a server that is full", () => {
+  const full = { pool: { queue: { length: 10, timeoutMs: 200 } } };
+
+  /** A request that has taken the only place, and one that waits behind it. */
+  async function queue(sketch: StageSketch): Promise<{ first: Client; waiting: Client }> {
+    await open(sketch);
+    stage.rig.server("web", "s1").setLimit(1);
+    const first = await stage.client(GET);
+    await textUntil(await stage.visitor(), GET);
+    const waiting = await stage.client(GET);
+    await stage.rig.until("somebody to wait", () => stage.rig.queued("web") === 1);
+    return { first, waiting };
+  }
+
+  test("has its next request wait, over whichever connection", async () => {
+    const { first, waiting } = await queue({ pool: { queue: { length: 10, timeoutMs: 60_000 } } });
+    const server = await stage.visitor();
+    server.send(OK);
+    await textUntil(first, "ok");
+    await textUntil(server, GET + GET);
+    server.send(OK);
+    expect(await textUntil(waiting, "ok")).toBe(OK);
+  });
+
+  test("is a 503 for who has waited for too long", async () => {
+    const { waiting } = await queue(full);
+    expect(await ownAnswer(waiting)).toStartWith("HTTP/1.1 503 ");
+    expect(stage.rig.refused("web")).toEqual({ "queue-timeout": 1 });
+  });
+
+  test("is not kept waiting for who has left the queue", async () => {
+    const { waiting } = await queue({ pool: { queue: { length: 10, timeoutMs: 60_000 } } });
+    waiting.finish();
+    await waiting.ended;
+    await stage.rig.until("nobody to wait", () => stage.rig.queued("web") === 0);
+  });
+});
+
+describe("when this process takes nothing new any more", () => {
+  test("a connection between two requests ends, and one with a request in progress behind its answer", async () => {
+    await open();
+    const resting = await stage.client(GET);
+    const server = await stage.visitor();
+    await textUntil(server, GET);
+    server.send(OK);
+    await textUntil(resting, "ok");
+    const busy = await stage.client(GET);
+    await textUntil(server, GET + GET);
+    stage.rig.stopListening();
+    expect(await resting.ended).toBe("closed");
+    server.send(OK);
+    expect(await textUntil(busy, "ok")).toContain("Connection: close\r\n");
+    expect(await busy.ended).toBe("closed");
+  });
+});
+
 describe("a server whose answer is none", () => {
   test.each([
     ["is no HTTP", "hello\r\n\r\n"],

@@ -3,7 +3,7 @@
  *
  * Why not Bun's own sockets on this path: measured beside each other and HAProxy in one run, a connection costs 10-15 %
  * less and a megabyte (by splice) 25 % less this way, and what matters here is exact: which side reset, which side
- * half-closed, what a connect failed with. Bun's sockets stay in use wherever TLS or HTTP is served.
+ * half-closed, what a connect failed with.
  *
  * Every function returns what the system call returns; after -1, `errno()` says why, if asked before another call.
  */

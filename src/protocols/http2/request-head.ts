@@ -111,6 +111,8 @@ export function writeRequestHead(
   if (refused < 0) return refused;
   if (ended && facts.contentLength > 0) return MALFORMED_LENGTH;
   const isTunnel = isValue(list, found.method, CONNECT);
+  // RFC 9110 9.3.6: the bytes behind a CONNECT are none of its content.
+  if (isTunnel) facts.contentLength = -1;
   facts.chunked = !ended && facts.contentLength < 0 && !isTunnel;
 
   let at = writeRequestLine(list, host, facts, into);
@@ -119,7 +121,7 @@ export function writeRequestHead(
     if (!hasField(list, first, SEC_WEBSOCKET_VERSION)) at = write(into, at, VERSION_13);
   } else if (facts.chunked) {
     at = write(into, at, CHUNKED);
-  } else if (facts.contentLength >= 0 && !isTunnel) {
+  } else if (facts.contentLength >= 0) {
     at = write(into, at, CONTENT_LENGTH);
     at = write(into, at + writeDecimal(into, at, facts.contentLength), LINE_END);
   } else if (ended && WITH_BODY.some((method) => isValue(list, found.method, method))) {

@@ -7,6 +7,7 @@ import { newSentFacts, writeRequestBlock } from "../../../protocols/http2/reques
 import { writeTrailerBlock } from "../../../protocols/http2/response-block.ts";
 import { type AnswerFacts, writeResponseHead } from "../../../protocols/http2/response-head.ts";
 import type { Channel } from "../channel.ts";
+import { MOST_BLOCK } from "./limits.ts";
 import { BROKEN, CHUNKED, LENGTH, NO_BODY, NO_ROOM, RAW, StreamChannel, type StreamLink } from "./stream-channel.ts";
 
 /** RFC 6455 1.3. */
@@ -55,7 +56,7 @@ export class AnswerStream extends StreamChannel {
   protected override sendHead(bytes: Uint8Array, from: number, to: number): number {
     const { block, blockBegin } = this.link;
     const end = writeRequestBlock(bytes, from, to, this.#server.secure, block, blockBegin, sent);
-    if (end < 0) return BROKEN;
+    if (end < 0 || end > MOST_BLOCK) return BROKEN;
     if (sent.keyAt >= 0 && this.#server.takesWebSockets !== true) {
       return this.#server.takesWebSockets === null ? NO_ROOM : BROKEN;
     }

@@ -63,7 +63,7 @@ export abstract class FramesOut extends Timed implements StreamLink {
   #told: StreamChannel[] = [];
   #toldOfTable = false;
   /** Streams that we have reset, a ring. */
-  readonly #reset = new Int32Array(REMEMBERED);
+  #reset: Int32Array | null = null;
   #resets = 0;
 
   constructor(plane: WorkerContext, channel: Channel, times: MultiplexerTimes) {
@@ -220,6 +220,7 @@ export abstract class FramesOut extends Timed implements StreamLink {
 
   /** What comes for this stream is dropped from now on. */
   protected ignore(id: number): void {
+    this.#reset ??= new Int32Array(REMEMBERED);
     this.#reset[this.#resets++ % REMEMBERED] = id;
   }
 
@@ -231,7 +232,7 @@ export abstract class FramesOut extends Timed implements StreamLink {
 
   /** Have we reset it? Then what comes was on its way. */
   protected wasReset(id: number): boolean {
-    return this.#reset.includes(id);
+    return this.#reset?.includes(id) ?? false;
   }
 
   /** Looks at deadlines at this time at the latest. */

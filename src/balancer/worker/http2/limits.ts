@@ -8,6 +8,8 @@ export const OUTBOX_BYTES = 64 * 1024;
 export const DATA_ROOM = 40 * 1024;
 /** Kept free of data and field blocks, for frames that answer or end something; while half of it is used, nothing is read. */
 export const CONTROL_ROOM = 16 * 1024;
+/** Of a field block that is written: what never fits is not waited for. */
+export const MOST_BLOCK = OUTBOX_BYTES - CONTROL_ROOM - 64;
 /** Of one DATA frame that is written. */
 export const DATA_BYTES = 16_384;
 /** Read at once. */

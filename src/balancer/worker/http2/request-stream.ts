@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { ascii } from "../../../protocols/ascii.ts";
 import { INTERNAL_ERROR, NO_ERROR } from "../../../protocols/http2/error-codes.ts";
 import { writeNamed, writeStatus } from "../../../protocols/http2/hpack-encoder.ts";
-import { newRequestFacts, type RequestFacts } from "../../../protocols/http2/request-head.ts";
+import type { RequestFacts } from "../../../protocols/http2/request-head.ts";
 import { newResponseFacts, writeResponseBlock, writeTrailerBlock } from "../../../protocols/http2/response-block.ts";
 import type { Channel } from "../channel.ts";
+import { MOST_BLOCK } from "./limits.ts";
 import {
   ANOTHER_HEAD,
   BROKEN,
@@ -33,7 +34,8 @@ const NOBODY = { onChannel(_channel: Channel): void {} };
 const facts = newResponseFacts();
 
 export class RequestStream extends StreamChannel {
-  readonly #facts: RequestFacts = newRequestFacts();
+  /** The request was HEAD: the answer has no body. */
+  #isHead = false;
   /** What the server must say to the key that it was sent; null: it is no WebSocket. */
   #accept: Uint8Array | null = null;
   #tunnel = false;
@@ -44,7 +46,7 @@ export class RequestStream extends StreamChannel {
 
   /** `head`: of the HTTP/1.1 request. `key`: of the handshake of a WebSocket. */
   beginRequest(head: Uint8Array, request: RequestFacts, key: Uint8Array): void {
-    Object.assign(this.#facts, request);
+    this.#isHead = request.isHead;
     if (request.isWebSocket) {
       this.#accept = ascii(createHash("sha1").update(key).update(WEBSOCKET_GUID).digest("base64"));
     }
@@ -68,7 +70,7 @@ export class RequestStream extends StreamChannel {
   protected override sendHead(bytes: Uint8Array, from: number, to: number): number {
     const { block, blockBegin } = this.link;
     const end = writeResponseBlock(bytes, from, to, block, blockBegin, facts);
-    if (end < 0) return BROKEN;
+    if (end < 0 || end > MOST_BLOCK) return BROKEN;
     const { status } = facts;
     if (status === SWITCHING_PROTOCOLS ? !this.#isAccepted(bytes) : this.#isMistaken(status)) return this.#refuse();
     const framing = this.#framingOf(status);
@@ -93,7 +95,7 @@ export class RequestStream extends StreamChannel {
   #framingOf(status: number): number {
     if (status === SWITCHING_PROTOCOLS) return RAW;
     if (status < 200) return ANOTHER_HEAD;
-    if (this.#facts.isHead || status === NO_CONTENT || status === NOT_MODIFIED) return NO_BODY;
+    if (this.#isHead || status === NO_CONTENT || status === NOT_MODIFIED) return NO_BODY;
     if (facts.chunked) return CHUNKED;
     this.bodyLength = facts.contentLength;
     if (facts.contentLength < 0) return RAW;

@@ -84,7 +84,8 @@ export abstract class StreamChannel extends Channel {
   /** The head of the message that is read, then what ends its chunks. */
   #pending: Uint8Array = NO_BYTES;
   #pendingAt = 0;
-  readonly #inbox = new Inbox();
+  /** Null until there is data: most requests have none. */
+  #inbox: Inbox | null = null;
   #readsChunks = false;
   /** Lines of the trailers and the empty line. */
   #trailers: Uint8Array = EMPTY_LINE;
@@ -138,6 +139,7 @@ export abstract class StreamChannel extends Channel {
   /** A piece of data, within the window. */
   receive(bytes: Uint8Array, from: number, to: number): void {
     if (!this.#held) return this.link.taken(this, to - from);
+    this.#inbox ??= new Inbox();
     this.#inbox.put(bytes, from, to);
     this.readable = true;
   }
@@ -173,8 +175,13 @@ export abstract class StreamChannel extends Channel {
     return this.atEnd ? 0 : NOTHING_YET;
   }
 
+  /** Bytes of data. */
+  get #unread(): number {
+    return this.#inbox === null ? 0 : this.#inbox.length;
+  }
+
   #hasMore(): boolean {
-    if (this.broken || this.#pendingAt < this.#pending.length || this.#inbox.length > 0) return true;
+    if (this.broken || this.#pendingAt < this.#pending.length || this.#unread > 0) return true;
     return this.atEnd || (this.#readsChunks && this.remoteEnded && !this.#lastChunkRead);
   }
 
@@ -192,13 +199,12 @@ export abstract class StreamChannel extends Channel {
   }
 
   #takeBody(into: Uint8Array, at: number, most: number): number {
-    const inbox = this.#inbox;
     const framing = this.#readsChunks ? CHUNK_FRAMING : 0;
-    if (inbox.length > 0 && at === 0 && most <= framing) return this.#takeBit(into, most);
-    const count = Math.min(inbox.length, most - at - framing);
+    if (this.#unread > 0 && at === 0 && most <= framing) return this.#takeBit(into, most);
+    const count = Math.min(this.#unread, most - at - framing);
     if (count > 0) {
       if (this.#readsChunks) at = writeChunkSize(into, at, count);
-      inbox.take(into, at, count);
+      this.#inbox!.take(into, at, count);
       at += count;
       if (this.#readsChunks) {
         into.set(EMPTY_LINE, at);
@@ -206,7 +212,7 @@ export abstract class StreamChannel extends Channel {
       }
       this.link.taken(this, count);
     }
-    if (!this.#readsChunks || !this.remoteEnded || this.#lastChunkRead || inbox.length > 0) return at;
+    if (!this.#readsChunks || !this.remoteEnded || this.#lastChunkRead || this.#unread > 0) return at;
     this.#lastChunkRead = true;
     this.#pending = new Uint8Array(LAST_CHUNK.length + this.#trailers.length);
     this.#pending.set(LAST_CHUNK);
@@ -223,8 +229,8 @@ export abstract class StreamChannel extends Channel {
 
   /** Nobody will read it: the bytes may come again for other streams. */
   #dropInbox(): void {
-    const { length } = this.#inbox;
-    this.#inbox.clear();
+    const length = this.#unread;
+    this.#inbox = null;
     if (length > 0) this.link.taken(this, length);
   }
 

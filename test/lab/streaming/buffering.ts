@@ -1,6 +1,8 @@
-/** A proxy as streaming does not want it: it passes an answer on when it has all of it. */
+/** What streaming does not want on its way: so that the tests that want none of it can fail. */
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** Listens on plain HTTP and asks `url`, whose certificate is signed by `ca`, for `host`. */
+/** Passes an answer on when it has all of it. Listens on plain HTTP and asks `url`, whose certificate is signed by `ca`, for `host`. */
 export function bufferingProxy(url: string, host: string, ca: string): { readonly port: number; stop(): void } {
   const server = Bun.serve({
     hostname: "127.0.0.1",
@@ -26,4 +28,31 @@ export function bufferingProxy(url: string, host: string, ca: string): { readonl
     error: () => new Response("bad gateway", { status: 502 }),
   });
   return { port: server.port!, stop: () => void server.stop(true) };
+}
+
+/** Takes all that comes from 127.0.0.1:`port`, whether the client reads or not. */
+export async function greedyHop(port: number): Promise<{ readonly port: number; stop(): void }> {
+  const open = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect({ host: "127.0.0.1", port });
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      open.add(socket);
+      // What `write` says about it is not looked at: that is the mistake.
+      socket.on("data", (bytes) => void other.write(bytes));
+      socket.on("error", () => other.destroy());
+      socket.on("close", () => other.destroy());
+    }
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop() {
+      for (const socket of open) socket.destroy();
+      server.close();
+    },
+  };
 }

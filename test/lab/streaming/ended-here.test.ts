@@ -4,12 +4,13 @@
  */
 import { expect, test } from "bun:test";
 import { type ConnectionOptions, connect } from "node:tls";
+import { until } from "../../balancer/service/rig.ts";
 import { IS_REFERENCE } from "../front.ts";
 import { endedHere } from "./arrangements.ts";
 import { cookieOf, nodeOf, sentBack, who } from "./asking.ts";
-import { bufferingProxy } from "./buffering.ts";
+import { bufferingProxy, greedyHop } from "./buffering.ts";
 import { PINNED, PUSH, Stage } from "./stage.ts";
-import { streamingSuite } from "./suite.ts";
+import { FLOOD_UPDATES, streamingSuite, UPDATE_BYTES } from "./suite.ts";
 
 const stage = streamingSuite(endedHere());
 
@@ -70,6 +71,21 @@ test("a proxy that buffers makes the client fall back to polling: so the stream 
     expect(heard.map(({ cause }) => cause)).toContain("http.streaming.unavailable");
   } finally {
     proxy.stop();
+  }
+});
+
+test("a hop that takes what nobody reads is found out: the node's writes do not stall", async () => {
+  const hop = await greedyHop(stage().port);
+  try {
+    const client = stage().client({ url: `https://${PUSH}:${hop.port}`, transport: "HTTP-STREAMING" });
+    const { session: id } = await client.connected();
+    const node = stage().nodeOf(id);
+    const session = node.sessions.get(id)!;
+    client.pause();
+    node.flood(session, FLOOD_UPDATES * UPDATE_BYTES, UPDATE_BYTES);
+    await until("all of it to be taken", () => session.sentBytes > FLOOD_UPDATES * UPDATE_BYTES, 20_000);
+  } finally {
+    hop.stop();
   }
 });
 

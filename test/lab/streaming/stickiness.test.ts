@@ -95,6 +95,23 @@ if (!IS_REFERENCE) {
     await expectUnbroken(client, from, session);
   });
 
+  test("reloads are not noticed: streams and polls go on, and nothing is lost", async () => {
+    await open(endedHere());
+    const { holdfast } = stage.front;
+    const file = await Bun.file(holdfast!.file).text();
+    const transports = ["WS-STREAMING", "HTTP-STREAMING", "HTTP-POLLING"] as const;
+    const clients = transports.map((transport) => stage.client({ transport }));
+    const sessions = await Promise.all(clients.map(async (client) => (await client.connected()).session));
+    const from = clients.map((client) => client.now);
+    for (let nth = 0; nth < 5; nth++) {
+      const minimum = nth % 2 === 0 ? "TLSv1.3" : "TLSv1.2";
+      holdfast!.write(changed("minimum: TLSv1.2", `minimum: ${minimum}`)(file));
+      expect((await holdfast!.api.reload()).ok).toBe(true);
+      for (const client of clients) await client.update(() => true);
+    }
+    for (const [nth, client] of clients.entries()) await expectUnbroken(client, from[nth]!, sessions[nth]!);
+  });
+
   test("a client that names no host gets the certificate of the address that it has dialled", async () => {
     const other = "127.0.30.7";
     await open(

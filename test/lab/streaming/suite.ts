@@ -12,9 +12,9 @@ const SETUP_MS = 40_000;
 const STREAM_UPDATES = 220; // one in 50 ms: 11 s
 /** What the kernel holds of two connections at most. HAProxy stalls at 8 to 22 MB, where each may hold 37. */
 const KERNEL_BYTES = 2 * tcpBuffers();
-const UPDATE_BYTES = 32_768;
+export const UPDATE_BYTES = 32_768;
 /** 8 MB more than all that: so much a balancer would have to keep. */
-const FLOOD_UPDATES = Math.ceil((KERNEL_BYTES + (8 << 20)) / UPDATE_BYTES);
+export const FLOOD_UPDATES = Math.ceil((KERNEL_BYTES + (8 << 20)) / UPDATE_BYTES);
 
 /** Runs the suite. `stage()` is there once its tests run. */
 export function streamingSuite(arrangement: Arrangement): () => Stage {
@@ -101,6 +101,12 @@ export function streamingSuite(arrangement: Arrangement): () => Stage {
     for (const [name, node] of stage.nodes) node.controlLink = PINNED[name];
     const clients = [1, 2, 3, 4].map(() => stage.client({ transport: "HTTP-STREAMING" }));
     for (const client of clients) await expectPinned(stage, client);
+  });
+
+  test("a control link that names the other node fails: so it is the host that brought the others home", async () => {
+    stage.nodes.get("push2")!.controlLink = PINNED.push1;
+    await stage.front.drain("push1");
+    expect(await stage.client({ transport: "HTTP-STREAMING" }).error()).toBe(21);
   });
 
   test("a node is taken from session creation while control connections still reach it", async () => {

@@ -41,7 +41,7 @@ export interface Sighting {
 
 /** Who knows where sessions are. */
 export interface SessionDirectory {
-  /** A user's connection has reached a server. */
+  /** A user's connection has reached a server. Telling it twice is telling it once. */
   connected(sighting: Sighting): void;
   /** That connection is over, since `atMs` (unix milliseconds). */
   disconnected(connection: string, atMs: number, bytesIn: number, bytesOut: number): void;
@@ -73,6 +73,8 @@ export class MemoryDirectory implements SessionDirectory {
   #sorted: DirectorySession[] | null = null;
 
   connected(sighting: Sighting): void {
+    // Told again, because it was not sure that it had been heard.
+    if (this.#open.has(sighting.connection)) return;
     const key = keyOf(sighting);
     const known = this.#sessions.get(key);
     if (known === undefined) {

@@ -41,6 +41,13 @@ export interface OpenNumbers {
   readonly numbers: Uint32Array;
 }
 
+/** The workers, as they are asked about what was not heard. */
+export interface AskedWorkers {
+  list(): Promise<OpenNumbers[]>;
+  /** Of those with a user that have reached a server, the worker tells once more. */
+  tellAgain(open: OpenNumbers): void;
+}
+
 export interface RecordsOptions {
   readonly memory: ArrayBuffer;
   readonly layout: MemoryLayout;
@@ -90,20 +97,18 @@ export class Records {
   }
 
   /**
-   * Ends in the directory what has ended without a word, because the end found no room in its ring. As long as no column has
-   * dropped anything, nobody is asked. `list` asks the workers of `columns`; one that does not answer is asked the next time.
+   * Ends in the directory what has ended without a word, because the end found no room in its ring, and has the workers tell
+   * again of what has begun so. As long as no column has dropped anything, nobody is asked. One that does not answer is asked
+   * the next time.
    */
-  async compare(
-    columns: readonly number[],
-    list: () => Promise<OpenNumbers[]>,
-    wallClock: () => number,
-  ): Promise<void> {
+  async compare(columns: readonly number[], workers: AskedWorkers, wallClock: () => number): Promise<void> {
     const dropped = columns.map((column) => [column, this.#reader(column).dropped()] as const);
     if (dropped.every(([column, count]) => count === (this.#compared.get(column) ?? 0))) return;
     const { directory } = this.#options;
     // A connection is listed from its first moment on: who was known before and is not listed has ended.
     const known = new Set(directory.open());
-    const open = new Map((await list()).map(({ column, numbers }) => [column, new Set(numbers)]));
+    const listed = await workers.list();
+    const open = new Map(listed.map(({ column, numbers }) => [column, new Set(numbers)]));
     // Ends that did find room say how much was transferred.
     this.drain(columns);
     const hasEnded = (id: string) => {
@@ -111,7 +116,19 @@ export class Records {
       return parsed !== undefined && known.has(id) && open.get(columnOfId(parsed.high))?.has(parsed.low) === false;
     };
     directory.lost(hasEnded, wallClock());
+    for (const one of listed) this.#askAgain(one, workers);
     for (const [column, count] of dropped) if (open.has(column)) this.#compared.set(column, count);
+  }
+
+  /** Most of what the directory does not know has no user: its worker sees to that. */
+  #askAgain({ column, numbers }: OpenNumbers, workers: AskedWorkers): void {
+    const known = new Set<number>();
+    for (const id of this.#options.directory.open()) {
+      const parsed = parseConnectionId(id);
+      if (parsed !== undefined && columnOfId(parsed.high) === column) known.add(parsed.low);
+    }
+    const unknown = numbers.filter((number) => !known.has(number));
+    if (unknown.length > 0) workers.tellAgain({ column, numbers: unknown });
   }
 
   #reader(column: number): RingReader {

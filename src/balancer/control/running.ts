@@ -342,7 +342,7 @@ export class RunningBalancer implements Balancer {
   }
 
   async #compareSessions(): Promise<void> {
-    await this.#records.compare(this.#workers.columns, () => this.#workers.list(), this.#options.timing.wallClock);
+    await this.#records.compare(this.#workers.columns, this.#workers, this.#options.timing.wallClock);
   }
 
   #allColumns(): number[] {

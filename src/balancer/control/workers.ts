@@ -222,6 +222,12 @@ export class Workers {
     );
   }
 
+  /** Makes the worker of a column tell again of users' connections that control has not heard of. */
+  tellAgain({ column, numbers }: OpenNumbers): void {
+    const slot = this.#slots.find((candidate) => candidate.column === column);
+    if (slot !== undefined) this.#tell(slot, { kind: "tell-again", numbers });
+  }
+
   /** Asks every worker; one that is lost meanwhile answers with nothing. */
   #ask(message: (request: number) => ToWorker): Promise<FromWorker[]> {
     if (this.#ended) return Promise.resolve([]);

@@ -54,6 +54,8 @@ export interface Served {
   close(end: number): void;
   /** Ends what of it is at the server of this slot. @returns whether anything was. */
   closeAt(server: number, end: number): boolean;
+  /** Control does not know of it: what was told at its beginning found no room. Absent where nothing is told then. */
+  tellAgain?(): void;
   /** This process takes nothing new any more: it ends as soon as nothing is in progress. What is one relay just goes on. */
   windDown(): void;
 }
@@ -278,6 +280,10 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
 
   closeAt(server: number, end: number): boolean {
     return this.#served?.closeAt(server, end) ?? false;
+  }
+
+  tellAgain(): void {
+    this.#served?.tellAgain?.();
   }
 
   windDown(): void {

@@ -189,6 +189,10 @@ export class Connection extends Timed implements Served, ChannelOwner, Placement
 
   // Relaying
 
+  tellAgain(): void {
+    if (this.#state === RELAYING) this.#plane.journal.opened(this);
+  }
+
   onServer(server: Channel, first: Uint8Array, sent: number): void {
     const plane = this.#plane;
     this.#state = RELAYING;

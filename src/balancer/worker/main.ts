@@ -20,6 +20,8 @@ control.on("message", (message: ToWorker) => {
       return tell({ kind: "ended", request: message.request, count: end(message.which, message.end) });
     case "list":
       return tell({ kind: "connections", request: message.request, numbers: numbers() });
+    case "tell-again":
+      return tellAgain(new Set(message.numbers));
     case "break":
       breakNow = message.how;
   }
@@ -41,6 +43,10 @@ function end(which: EndSelector, code: number): number {
     left--;
   }
   return count;
+}
+
+function tellAgain(numbers: ReadonlySet<number>): void {
+  for (const connection of plane.open()) if (numbers.has(connection.number)) connection.tellAgain();
 }
 
 function numbers(): Uint32Array {

@@ -9,6 +9,8 @@ export type ToWorker =
   | { readonly kind: "end"; readonly request: number; readonly which: EndSelector; readonly end: number }
   /** Which connections are open? */
   | { readonly kind: "list"; readonly request: number }
+  /** Of these users' connections control has not heard: there was no room in the ring. */
+  | { readonly kind: "tell-again"; readonly numbers: Uint32Array }
   /** For rehearsals (HOLDFAST_REHEARSE=1): the worker breaks on purpose. */
   | { readonly kind: "break"; readonly how: "throw" | "hang" };
 

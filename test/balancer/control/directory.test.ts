@@ -27,6 +27,14 @@ test("a user who leaves and comes back has one session, connected again, since t
   expect(directory.countOf("desktops")).toBe(1);
 });
 
+test("a connection that is told twice ends once", () => {
+  const directory = new MemoryDirectory();
+  directory.connected(seen("alice", "c-1", 1_000));
+  directory.connected(seen("alice", "c-1", 1_000));
+  directory.disconnected("c-1", 3_000, 0, 0);
+  expect(directory.sessions()).toMatchObject([{ state: "disconnected", connections: [] }]);
+});
+
 test("a second connection of the same user keeps the session connected when the first one ends", () => {
   const directory = new MemoryDirectory();
   directory.connected(seen("alice", "c-1", 1_000));

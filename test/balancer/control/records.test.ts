@@ -48,17 +48,21 @@ function rig() {
     while (records.drain([COLUMN]));
   };
   let asked = 0;
+  const again: number[] = [];
   const compare = (answer: () => OpenNumbers[]) =>
     records.compare(
       [COLUMN],
-      async () => {
-        asked++;
-        return answer();
+      {
+        list: async () => {
+          asked++;
+          return answer();
+        },
+        tellAgain: ({ numbers }) => again.push(...numbers),
       },
       () => NOW,
     );
   const states = () => directory.sessions().map(({ user, state }) => `${user} ${state}`);
-  return { directory, lines, tell, fill, drain, compare, states, asked: () => asked };
+  return { directory, lines, tell, fill, drain, compare, states, again, asked: () => asked };
 }
 
 const open = (...numbers: number[]): OpenNumbers[] => [{ column: COLUMN, numbers: Uint32Array.from(numbers) }];
@@ -114,4 +118,18 @@ test("nobody is asked while nothing was dropped, or again for what was settled; 
   expect(states()).toEqual(["anna disconnected"]);
   await compare(() => open());
   expect(asked()).toBe(2);
+});
+
+test("a session whose beginning found no room in the ring is told again; what is known is not", async () => {
+  const { tell, fill, drain, compare, states, again } = rig();
+  tell(RecordKind.OPENED, 1, "anna");
+  drain();
+  fill();
+  expect(tell(RecordKind.OPENED, 2, "ben")).toBe(false);
+  drain();
+  await compare(() => open(1, 2));
+  expect(again).toEqual([2]);
+  tell(RecordKind.OPENED, 2, "ben");
+  drain();
+  expect(states()).toEqual(["anna connected", "ben connected"]);
 });

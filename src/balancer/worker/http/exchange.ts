@@ -506,6 +506,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
       this.#own ||= asksWhoConnects(buffer, head) || placement.decision.pool!.plan.sendProxy !== "off";
       this.#serverKeeps = !head.close && body !== UNTIL_CLOSE && from + toClient.used === to;
     }
+    placement.decision.server!.view.answered(head.status < 500);
     this.status = head.status;
     this.firstByteMs = nowMs - this.begunMs;
     this.#headsOut += headEnd;
@@ -569,13 +570,20 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
       this.toServer.dispose(this.#plane.tools);
       return placement.failed(!placement.reused);
     }
-    placement.decision.server!.view.count(ServerCounter.FAILURES, 1);
+    this.#blame();
     this.#refuse(502, -1, EndCode[lost ? "server-reset" : "server-closed"]);
+  }
+
+  /** The server has given no answer that can be passed on. */
+  #blame(): void {
+    const { view } = this.placement.decision.server!;
+    view.count(ServerCounter.FAILURES, 1);
+    view.answered(false);
   }
 
   #badAnswer(): void {
     this.#closeServer();
-    this.placement.decision.server!.view.count(ServerCounter.FAILURES, 1);
+    this.#blame();
     this.#refuse(502, -1, EndCode["bad-protocol"]);
   }
 
@@ -623,7 +631,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
 
   #noAnswer(): void {
     this.#closeServer();
-    this.placement.decision.server!.view.count(ServerCounter.FAILURES, 1);
+    this.#blame();
     this.#refuse(504, -1, EndCode["idle-timeout"]);
   }
 

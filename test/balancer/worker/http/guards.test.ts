@@ -364,6 +364,20 @@ describe("a server whose answer is none", () => {
   });
 });
 
+test("bad answers in a row are counted against their server, until a good one", async () => {
+  await open();
+  const client = await stage.client(GET);
+  const server = await stage.visitor();
+  const view = stage.rig.server("web", "s1");
+  for (const [nth, status] of [500, 503, 404].entries()) {
+    if (nth > 0) client.send(GET);
+    await server.receive((bytes) => bytes.length === GET.length * (nth + 1));
+    server.send(`HTTP/1.1 ${status} X\r\nContent-Length: 3\r\n\r\n${status}`);
+    await textUntil(client, `\r\n\r\n${status}`);
+    expect(view.badAnswers()).toBe(status < 500 ? 0 : nth + 1);
+  }
+});
+
 test("figures of requests are kept, by class and by new and kept connections", async () => {
   await open();
   const client = await stage.client(GET);

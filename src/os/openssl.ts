@@ -16,6 +16,8 @@ const nothing = FFIType.void;
 
 const SSL_LIBRARY = "libssl.so.3";
 const CRYPTO_LIBRARY = "libcrypto.so.3";
+/** OPENSSL_INIT_NO_ATEXIT */
+const NO_CLEANING_UP_AT_EXIT = 0x80000;
 
 /** Something of OpenSSL's: an SSL_CTX, an SSL, a BIO, … Never 0. */
 export type Handle = Pointer;
@@ -93,6 +95,7 @@ function load() {
     EVP_EncryptInit_ex: { args: [pointer, pointer, pointer, pointer, pointer], returns: int },
     EVP_MAC_CTX_set_params: { args: [pointer, pointer], returns: int },
     EVP_PKEY_free: { args: [pointer], returns: nothing },
+    OPENSSL_init_crypto: { args: [size, pointer], returns: int },
     PEM_read_bio_PrivateKey: { args: [pointer, pointer, pointer, pointer], returns: pointer },
     PEM_read_bio_X509: { args: [pointer, pointer, pointer, pointer], returns: pointer },
     RAND_bytes: { args: [pointer, int], returns: int },
@@ -105,6 +108,8 @@ function load() {
     X509_verify_cert_error_string: { args: [long], returns: pointer },
     i2d_X509: { args: [pointer, pointer], returns: int },
   });
+  // Before anything else is asked: workers may still be at work when the process ends.
+  crypto.OPENSSL_init_crypto(NO_CLEANING_UP_AT_EXIT, null);
   return { ...ssl, ...crypto };
 }
 

@@ -3,6 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { EndCode } from "../../../src/balancer/shared/words.ts";
 import {
   CONNECTION_WINDOW,
+  CONTROL_ROOM,
+  DATA_ROOM,
   OUTBOX_BYTES,
   PATIENCE,
   PATIENCE_A_SECOND,
@@ -178,10 +180,19 @@ describe("who reads nothing", () => {
     client.channel.room = 0;
     for (let i = 0; i < 3900; i++) client.send(frame(PING, 0, 0, zeros(8)));
     // What was answered is held, the rest waits in the kernel.
-    expect(client.channel.input.length).toBeGreaterThan(3900 * 17 - OUTBOX_BYTES);
+    expect(client.channel.input.length).toBeGreaterThan(3900 * 17 - DATA_ROOM - CONTROL_ROOM);
     client.takes(Number.POSITIVE_INFINITY);
     expect(client.channel.input.length).toBe(0);
     expect(client.of(PING)).toHaveLength(3900);
+  });
+
+  test("takes an answer a byte at a time for as long as we are patient (CVE-2019-9511)", () => {
+    const client = new RawClient({ settings: [INITIAL_WINDOW_SIZE, 0] }).send(headers(1, GET));
+    client.exchanges[0]!.write(`HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n${"x".repeat(100_000)}`);
+    client.turn();
+    const sent = flood(client, 100_000, () => windowUpdate(1, 1));
+    expect(sent).toBeLessThanOrEqual(PATIENCE + 1);
+    expect(client.goaway).toBe(ENHANCE_YOUR_CALM);
   });
 
   test("is left after the idle time", () => {

@@ -4,6 +4,7 @@ import {
   COMPRESSION_ERROR,
   FLOW_CONTROL_ERROR,
   FRAME_SIZE_ERROR,
+  INTERNAL_ERROR,
   NO_ERROR,
   PROTOCOL_ERROR,
   REFUSED_STREAM,
@@ -486,6 +487,21 @@ describe("answers of the protocol itself", () => {
     expect(client.reset(1)).toBe(NO_ERROR);
     expect(client.send(data(1, "what was on its way", true)).goaway).toBe(-1);
     expect(client.send(whole(3)).exchanges).toHaveLength(2);
+  });
+
+  test("6.10 an answer with 60,000 bytes of fields comes in pieces; one with more than fits never does", () => {
+    const client = new RawClient().send(whole(1), whole(3), whole(5));
+    const answer = (length: number) => `HTTP/1.1 200 OK\r\nx: ${"y".repeat(length)}\r\ncontent-length: 0\r\n\r\n`;
+    client.exchanges[0]!.write(answer(60_000));
+    client.exchanges[1]!.write(answer(60_000));
+    client.exchanges[2]!.write(answer(90_000));
+    client.turn();
+    expect(client.answers(1)[0]![1]).toHaveLength(60_003);
+    expect(client.answers(3)[0]![1]).toHaveLength(60_003);
+    expect(client.of(CONTINUATION, 3)).toHaveLength(3);
+    expect(client.of(CONTINUATION, 3).at(-1)!.flags).toBe(END_HEADERS);
+    expect(client.reset(5)).toBe(INTERNAL_ERROR);
+    expect(client.exchanges[2]!.visit.channel.broken).toBe(true);
   });
 
   test("10.5.1 a list of fields above the limit is answered with 431", () => {

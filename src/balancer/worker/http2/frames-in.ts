@@ -42,6 +42,7 @@ import {
   COST_EMPTY_DATA,
   COST_FRAME,
   COST_STREAM,
+  DATA_ROOM,
   SMALL_INCREMENT,
   STREAM_WINDOW,
 } from "./limits.ts";
@@ -90,7 +91,7 @@ export abstract class FramesIn extends FramesOut implements FrameSink {
   protected abstract isIdle(id: number): boolean;
 
   get ready(): boolean {
-    return this.isOpen && this.outbox.room >= CONTROL_ROOM / 2;
+    return this.isOpen && this.outbox.length <= DATA_ROOM + CONTROL_ROOM / 2;
   }
 
   /** @returns ENHANCE_YOUR_CALM when there was too much of what brings nothing forward. */

@@ -4,9 +4,9 @@
 export const STREAM_WINDOW = 65_535;
 export const CONNECTION_WINDOW = 1 << 20;
 /** Bytes to the other side that may wait: all of them, and how many before data has to wait for others to go. */
-export const OUTBOX_BYTES = 64 * 1024;
+export const OUTBOX_BYTES = 96 * 1024;
 export const DATA_ROOM = 40 * 1024;
-/** Kept free of data and field blocks, for frames that answer or end something; while half of it is used, nothing is read. */
+/** Kept free of data and field blocks, for frames that answer or end something. Beyond data and half of it, nothing is read. */
 export const CONTROL_ROOM = 16 * 1024;
 /** Of a field block that is written: what never fits is not waited for. */
 export const MOST_BLOCK = OUTBOX_BYTES - CONTROL_ROOM - 64;

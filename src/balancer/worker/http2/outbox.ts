@@ -3,6 +3,8 @@ import { DATA, END_STREAM, FRAME_HEADER, writeFrameHeader } from "../../../proto
 import { type Channel, LOST } from "../channel.ts";
 import { OUTBOX_BYTES } from "./limits.ts";
 
+/** Enough but for very large heads. */
+const BUFFER_BYTES = 64 * 1024;
 /** Buffers that idle connections do not hold. Those of one worker. */
 const SPARE: Uint8Array[] = [];
 const MOST_SPARE = 16;
@@ -27,14 +29,23 @@ export class Outbox {
 
   /** Where a frame of so many bytes is to be written; the caller has looked for `room` and says `wrote` afterwards. */
   reserve(count: number): number {
-    if (this.#bytes.length === 0) this.#bytes = SPARE.pop() ?? new Uint8Array(OUTBOX_BYTES);
-    if (this.#to + count > OUTBOX_BYTES) {
-      this.#bytes.copyWithin(0, this.#from, this.#to);
-      this.#to -= this.#from;
-      this.#from = 0;
-    }
+    if (this.#bytes.length === 0) this.#bytes = SPARE.pop() ?? new Uint8Array(BUFFER_BYTES);
+    if (this.#to + count > this.#bytes.length) this.#makeRoom(count);
     this.#dataAt = -1;
     return this.#to;
+  }
+
+  #makeRoom(count: number): void {
+    const { length } = this;
+    if (length + count <= this.#bytes.length) {
+      this.#bytes.copyWithin(0, this.#from, this.#to);
+    } else {
+      const larger = new Uint8Array(OUTBOX_BYTES);
+      larger.set(this.#bytes.subarray(this.#from, this.#to));
+      this.#bytes = larger;
+    }
+    this.#to = length;
+    this.#from = 0;
   }
 
   get bytes(): Uint8Array {
@@ -75,7 +86,7 @@ export class Outbox {
   }
 
   clear(): void {
-    if (this.#bytes.length > 0 && SPARE.length < MOST_SPARE) SPARE.push(this.#bytes);
+    if (this.#bytes.length === BUFFER_BYTES && SPARE.length < MOST_SPARE) SPARE.push(this.#bytes);
     this.#bytes = NO_BYTES;
     this.#from = 0;
     this.#to = 0;

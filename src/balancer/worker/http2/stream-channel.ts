@@ -9,7 +9,7 @@ import { headEnd } from "../../../protocols/http2/response-block.ts";
 import { Channel, type ChannelOwner, LOST, NOTHING_YET } from "../channel.ts";
 import { Chunks } from "./chunks.ts";
 import { Inbox } from "./inbox.ts";
-import { STREAM_WINDOW } from "./limits.ts";
+import { MOST_BLOCK, STREAM_WINDOW } from "./limits.ts";
 
 /** What a stream needs of its connection. */
 export interface StreamLink {
@@ -50,8 +50,8 @@ export const BROKEN = 6;
 /** What is written next. */
 const HEAD = ANOTHER_HEAD;
 
-/** Of a head that is written: ours are much shorter. */
-const MOST_HEAD = 32 * 1024;
+/** Of a head that is written in pieces. */
+const MOST_HEAD = MOST_BLOCK;
 /** What a chunk takes besides its data, at most: the size in hexadecimal, and two line ends. */
 const CHUNK_FRAMING = 10;
 const LAST_CHUNK = ascii("0\r\n");
@@ -276,14 +276,15 @@ export abstract class StreamChannel extends Channel {
     const before = this.#head;
     if (before.length === 0) {
       const end = headEnd(bytes, from, to);
+      if (end - from > MOST_HEAD) return this.#wroteHead(BROKEN, 0);
       if (end > 0) return this.#wroteHead(this.sendHead(bytes, from, end), end - from);
     }
     const joined = new Uint8Array(before.length + to - from);
     joined.set(before);
     joined.set(bytes.subarray(from, to), before.length);
     const end = headEnd(joined, 0, joined.length);
+    if (joined.length > 2 * MOST_HEAD || end > MOST_HEAD) return this.#wroteHead(BROKEN, 0);
     if (end > 0) return this.#wroteHead(this.sendHead(joined, 0, end), end - before.length);
-    if (joined.length > MOST_HEAD) return this.#wroteHead(BROKEN, 0);
     this.#head = joined;
     return to - from;
   }

@@ -15,8 +15,8 @@ const BODY_SEC = 2;
 const CONNECTIONS = 200;
 /** Longer than a slow head or body may take. */
 const SECONDS = 8;
-/** A request of another client, on a machine that others use too. */
-const PROMPT_MS = 1_000;
+/** Requests of others while an attack lasts: they are several hundred a second here. Where a worker is held they are a few. */
+const MANY = 20;
 setDefaultTimeout(40_000);
 
 let site: Site;
@@ -61,26 +61,21 @@ function attack(...mode: string[]): Promise<Verdict> {
   return child.exited.then(() => verdict);
 }
 
-/** Others ask as long as it lasts. @returns how long the slowest had to wait, in ms */
+/** Others ask, one after the other, as long as it lasts: each gets its answer, or curl gives up. @returns how many did */
 async function othersMeanwhile(ended: Promise<Verdict>): Promise<number> {
   let over = false;
   void ended.then(() => {
     over = true;
   });
-  let slowest = 0;
-  while (!over) {
-    const asked = performance.now();
-    const { status } = await curl(`${site.url}/small`);
-    expect(status).toBe(200);
-    slowest = Math.max(slowest, performance.now() - asked);
-  }
-  return slowest;
+  let served = 0;
+  for (; !over; served++) expect((await curl(`${site.url}/small`)).status).toBe(200);
+  return served;
 }
 
 /** Every one of its connections was held for a while, and then ended by the balancer: not by the time of the test. */
 async function expectEnded(afterSec: number, ...mode: string[]): Promise<void> {
   const ended = attack(...mode);
-  expect(await othersMeanwhile(ended)).toBeLessThan(PROMPT_MS);
+  expect(await othersMeanwhile(ended)).toBeGreaterThan(MANY);
   const { why, lasted } = await ended;
   expect(why).toBe("No open connections left");
   expect(lasted).toBeGreaterThanOrEqual(afterSec);
@@ -100,14 +95,14 @@ if (!IS_REFERENCE) {
 
 test("many ranges (-R): others are served meanwhile", async () => {
   const ended = attack("-R", "-a", "1", "-b", "3000", "-u", `${site.url}/bytes?size=4096`);
-  expect(await othersMeanwhile(ended)).toBeLessThan(PROMPT_MS);
+  expect(await othersMeanwhile(ended)).toBeGreaterThan(MANY);
 });
 
 test("slow readers (-X): others are served meanwhile, and nothing is left of them when they go", async () => {
   const ended = attack(
     ...["-X", "-w", "512", "-y", "1024", "-n", "1", "-z", "32", "-u", `${site.url}/bytes?size=1000000`],
   );
-  expect(await othersMeanwhile(ended)).toBeLessThan(PROMPT_MS);
+  expect(await othersMeanwhile(ended)).toBeGreaterThan(MANY);
   expect((await ended).why).toBe("Hit test time limit");
   const { holdfast } = site.front;
   if (!holdfast) return;

@@ -1,6 +1,7 @@
 /** Debian's Chromium before the balancer: HTTP/2, WebSocket, the sticky cookie and a server that is drained. */
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { IS_REFERENCE } from "../front.ts";
 import { HOST, SERVERS, type ServerName, Site } from "./site.ts";
 
 const SETUP_MS = 40_000;
@@ -10,7 +11,7 @@ let site: Site;
 let browser: Browser;
 
 beforeAll(async () => {
-  site = await Site.start();
+  site = await Site.start({ accessLog: true });
   // It has a user data folder of its own, and is told to end with its driver.
   browser = await chromium.launch({
     executablePath: "/usr/bin/chromium",
@@ -51,6 +52,17 @@ test("a WebSocket of the page echoes, on the page's server", async () => {
     expect(await page.evaluate(`echo(${JSON.stringify(text)})`)).toBe(`${server}: ${text}`);
   }
 });
+
+if (!IS_REFERENCE) {
+  test("a WebSocket goes over the page's own HTTP/2 connection (RFC 8441)", async () => {
+    const page = await open(await person());
+    const { holdfast } = site.front;
+    const from = holdfast!.log.events.length;
+    await page.evaluate(`echo("hello")`);
+    const line = await holdfast!.heard("request.end", (line) => "target" in line && line.target === "/echo", from);
+    expect(line).toMatchObject({ version: "2", service: "secure" });
+  });
+}
 
 test("what a page loads and sends arrives whole, several at a time", async () => {
   const page = await open(await person());

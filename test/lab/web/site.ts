@@ -41,10 +41,12 @@ export class WebServer {
   }
 }
 
-/** What the balancer is told besides: timeouts of the service, in whole seconds. */
+/** What the balancer is told besides. Timeouts are those of the services, in whole seconds. */
 export interface SiteOptions {
   readonly requestSec?: number;
   readonly bodySec?: number;
+  /** A line for each request. Of some hundred thousand only the rig would read them. */
+  readonly accessLog?: boolean;
 }
 
 export class Site {
@@ -88,14 +90,13 @@ export class Site {
   /** The configuration; `weight` is that of server a, so that it can differ. */
   yaml(weight = 100): string {
     const { cert, key } = this.certificate;
-    const { requestSec = 10, bodySec = 30 } = this.#options;
+    const { requestSec = 10, bodySec = 30, accessLog = false } = this.#options;
     const timeouts = `{ request: ${requestSec}s, body: ${bodySec}s }`;
     const servers = SERVERS.map(
       (name) => `      ${name}: { address: ${this.#address(name)}, weight: ${name === "a" ? weight : 100} }`,
     );
     return `
-# A line for each of some hundred thousand requests would be read by nobody but the rig.
-log: { access: false }
+log: { access: ${accessLog} }
 services:
   web: { listen: "127.0.0.1:${this.port}", protocol: http, pool: web, timeouts: ${timeouts} }
   secure:

@@ -361,6 +361,11 @@ export class RawClient extends RawPeer {
   }
 }
 
+/** Whoever asks a server has nothing but the stream. */
+function askedBy(channel: Channel): Visit {
+  return { channel, finish: (_: number, withReset: boolean) => channel.close(withReset) } as unknown as Visit;
+}
+
 /** A server of the balancer. */
 export class RawServer extends RawPeer {
   readonly connection: ServerConnection;
@@ -379,7 +384,7 @@ export class RawServer extends RawPeer {
 
   /** A request goes out over a stream of its own. */
   ask(text: string): Exchange {
-    const exchange = new Exchange({ channel: this.connection.openStream() } as unknown as Visit, true);
+    const exchange = new Exchange(askedBy(this.connection.openStream()), true);
     exchange.write(text);
     this.turn();
     return exchange;

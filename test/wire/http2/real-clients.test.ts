@@ -179,6 +179,12 @@ test("h2load: 5,000 requests over 100 streams at a time, none fails", async () =
   expect(out).toContain("status codes: 5000 2xx");
 });
 
+test("h2load: twelve downloads of 8 MiB at once through windows of 16 KiB", async () => {
+  const out = await run("h2load", "-n", "12", "-c", "2", "-m", "6", "-t", "1", "-w", "14", "-W", "15", `${url}/large`);
+  expect(out).toContain("12 succeeded, 0 failed, 0 errored, 0 timeout");
+  expect(Number(/\((\d+)\) data/.exec(out)![1])).toBe(12 * LARGE);
+});
+
 test("Node gets a hundred pages at once over one connection", async () => {
   const out = await node(`
     const all = await Promise.all(Array.from({ length: 100 }, (_, i) => ask({ ":path": "/n" + i, cookie: "c=" + i })));

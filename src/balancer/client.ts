@@ -49,7 +49,7 @@ export interface Client {
   serverNameLength: number;
   /** HTTP: the request that is being served, from its parsed head until the exchange ends; else null. */
   request: HttpRequest | null;
-  /** The server of the sticky cookie that the last answer was about, and the cookie's id in two halves; 0: none. */
+  /** The server of the sticky cookie that the last answer was about; the id of the cookie shown or given last. 0: none. */
   cookieServer: ServerId | 0;
   cookieIdHigh: number;
   cookieIdLow: number;

@@ -2,12 +2,14 @@
  * Who goes where. Pure: a function of the client, the scoreboard, the sticky table and the clock; no socket, no waiting, no
  * allocation. Taking the place (`reserve`), queueing and connecting are the worker's.
  *
- * The order: a pinned route; then the server that the client is known on, in whichever of the pools it is; then the first
+ * The order: a pinned route; then the server that the client is known on, in whichever of the pools it is; then, as long as
+ * that one is down and will have its clients back (`on-down: keep`), one that stands in for it; then the first
  * pool with a usable server picks one, a primary before a backup; then, where every check fails, the last known good.
  */
 import type { ResponseHead } from "../protocols/http1/response.ts";
 import { TOO_LONG } from "../protocols/http1/write.ts";
-import type { PickRequest } from "./algorithms/algorithm.ts";
+import { type PickRequest, usableWeight } from "./algorithms/algorithm.ts";
+import { hashBytes, share } from "./algorithms/hashing.ts";
 import type { Candidate, TriedSet } from "./candidate.ts";
 import { type Client, newClient } from "./client.ts";
 import type { PoolRuntime, Tier } from "./pool-runtime.ts";
@@ -87,6 +89,8 @@ export function decide(
   if (pinned !== 0) return goToPinned(pinned, tried, out);
   const known = goToKnown(tried, nowSec, out);
   if (known !== NO_SERVER) return known;
+  const standIn = goToStandIn(tried, nowSec, out);
+  if (standIn !== NO_SERVER) return standIn;
   const picked = pickNew(tried, nowSec, out);
   return picked === NO_SERVER ? goToLastKnown(tried, nowSec, out) : picked;
 }
@@ -250,6 +254,40 @@ function noteLost(candidate: Candidate | null, pool: PoolRuntime, code: number, 
 function returnOf(obstacle: number): number {
   if (obstacle === Reason.SERVER_DOWN) return ReturnCode.server_down;
   return obstacle === Reason.SERVER_FULL ? ReturnCode.full : ReturnCode.drained;
+}
+
+/**
+ * `on-down: keep`: nothing is remembered of where the client goes until its own server is back, and yet all its connections
+ * and requests should go to one. So it is chosen by who the client is, weighted (rendezvous hashing, as in maglev.ts).
+ */
+function goToStandIn(tried: TriedSet, nowSec: number, out: Decision): Outcome {
+  const pool = out.lostPool;
+  if (pool === null || pool.plan.persistence?.onDown !== "keep") return NO_SERVER;
+  if (out.reason !== Reason.SERVER_DOWN && out.reason !== Reason.SERVER_MAINTENANCE) return NO_SERVER;
+  const key = keyOfClient();
+  for (let t = 0; t < pool.tiers.length; t++) {
+    const { servers } = pool.tiers[t]!;
+    let best: Candidate | null = null;
+    let bestScore = 0;
+    for (let i = 0; i < servers.length; i++) {
+      const weight = usableWeight(servers[i]!, request, tried, nowSec);
+      if (weight === 0) continue;
+      const score = -weight / Math.log(share(key ^ servers[i]!.plan.tokenLow));
+      if (best !== null && score <= bestScore) continue;
+      best = servers[i]!;
+      bestScore = score;
+    }
+    if (best !== null) return take(best, pool, Recognised.NEW, out);
+  }
+  return NO_SERVER;
+}
+
+/** What stays the same of a client: its cookie, or else its login, or else its address. */
+function keyOfClient(): number {
+  const { client } = request;
+  if (client.request !== null && client.cookieIdLow !== 0) return client.cookieIdLow;
+  if (client.userLength > 0 && !client.userMayBeCut) return hashBytes(client.user, 0, client.userLength, 0);
+  return hashBytes(client.source, 0, client.source.length, 0);
 }
 
 /**

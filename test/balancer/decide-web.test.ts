@@ -134,9 +134,27 @@ describe("a server that is gone", () => {
     const browser = new Browser();
     browser.visit([pool]);
     set(pool, "a", ServerState.DOWN);
-    expect(browser.visit([pool]).server).not.toBe("a");
+    const standIn = browser.visit([pool]).server;
+    expect(standIn).not.toBe("a");
+    // Its session there lasts for longer than one request.
+    for (let n = 0; n < 5; n++) expect(browser.visit([pool]).server).toBe(standIn);
     set(pool, "a", ServerState.READY);
     expect(browser.visit([pool])).toMatchObject({ server: "a", by: "cookie" });
+  });
+
+  test("on-down: keep: its browsers are shared out among the others meanwhile, by weight", () => {
+    const pool = new Rig().pool({
+      servers: { a: {}, b: {}, c: { weight: 200 } },
+      persistence: { ...BY_COOKIE, onDown: "keep" },
+    });
+    set(pool, "b", ServerState.DRAINING);
+    set(pool, "c", ServerState.DRAINING);
+    const browsers = Array.from({ length: 300 }, () => new Browser());
+    for (const browser of browsers) expect(browser.visit([pool]).server).toBe("a");
+    for (const name of ["b", "c"]) set(pool, name, ServerState.READY);
+    set(pool, "a", ServerState.DOWN);
+    const onC = browsers.filter((browser) => browser.visit([pool]).server === "c").length;
+    expect(Math.abs(onC - 200)).toBeLessThan(45);
   });
 
   test("a browser whose server did not answer gets another in the same request, and stays there", () => {

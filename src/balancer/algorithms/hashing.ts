@@ -15,3 +15,8 @@ export function mix(hash: number): number {
   mixed = Math.imul(mixed, 0xc2b2ae35);
   return mixed ^ (mixed >>> 16);
 }
+
+/** A hash as a fraction, above 0 and below 1. */
+export function share(hash: number): number {
+  return ((mix(hash) >>> 0) + 0.5) / 0x1_0000_0000;
+}

@@ -5,7 +5,7 @@
 import type { Candidate, TriedSet } from "../candidate.ts";
 import { WEIGHT_UNIT } from "../shared/server-view.ts";
 import { type PickRequest, usableWeight } from "./algorithm.ts";
-import { hashBytes, mix } from "./hashing.ts";
+import { hashBytes, share } from "./hashing.ts";
 
 /** Prime, so that any step visits every place. */
 export const TABLE_SIZE = 65_537;
@@ -74,11 +74,6 @@ export class MaglevTable {
     }
     return best;
   }
-}
-
-/** A hash as a fraction, above 0 and below 1. */
-function share(hash: number): number {
-  return ((mix(hash) >>> 0) + 0.5) / 0x1_0000_0000;
 }
 
 function hashName(candidate: Candidate, seed: number): number {

@@ -65,9 +65,12 @@ class InsertedCookie implements Recogniser {
   }
 
   recognise(client: Client, nowSec: number): number {
+    client.cookieIdHigh = client.cookieIdLow = 0;
     const opened = this.#open(client);
     if (opened === 0) return 0;
     if (opened < 0) return -Reason.COOKIE_INVALID;
+    client.cookieIdHigh = this.#cookie.idHigh;
+    client.cookieIdLow = this.#cookie.idLow;
     if (!this.#isRemembered(nowSec)) return -Reason.FORGOTTEN;
     const server = this.#servers.find(this.#cookie.serverHigh, this.#cookie.serverLow);
     return server === undefined ? -Reason.COOKIE_UNKNOWN_SERVER : server.plan.id;

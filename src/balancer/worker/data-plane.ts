@@ -194,6 +194,10 @@ export class DataPlane implements WorkerContext {
     }
     for (const fd of this.#listeners.keys()) if (!listeners.has(fd)) this.poller.remove(fd);
     this.#listeners = listeners;
+    // What would ask for its service's newest plan has none any more.
+    for (const arrival of [...this.#open.values()]) {
+      if (!this.#services.has(arrival.service.plan.id)) arrival.windDown();
+    }
     // What had stopped listening does so again: the process that was to take over has failed.
     if (listeners.size > 0) this.windingDown = false;
   }

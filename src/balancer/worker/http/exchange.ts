@@ -353,12 +353,11 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
       case OWN:
         if (channel.writable) this.#pumpAnswer();
     }
+    if (this.#connection?.visit.channel !== channel) return;
     // Who ends its sending may await its answer all the same; who does so in a queue has become impatient.
-    if (this.#queued && channel.endIsNear) return this.#connection!.finish(EndCode["client-closed"], false);
-    // Whoever has gone without reading its answer is not there to read it.
-    if (channel.broken && this.#connection?.visit.channel === channel && this.#state !== IDLE) {
-      this.#connection.finish(EndCode["client-reset"], false);
-    }
+    if (this.#queued && channel.endIsNear) return this.#connection.finish(EndCode["client-closed"], false);
+    // Nothing that is written will arrive.
+    if (channel.broken) this.#connection.finish(EndCode["client-reset"], false);
   }
 
   /** The server has sent something, takes more, or is lost. */
@@ -372,7 +371,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
   goOn(): void {
     this.#unfinished = false;
     const server = this.#server;
-    if (this.#state === IDLE) return;
+    if (this.#state !== AWAITING && this.#state !== ANSWERING && this.#state !== OWN) return;
     this.onClient();
     if (server !== null && server === this.#server) this.onChannel(server);
   }
@@ -492,7 +491,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     const recoded = body === CHUNKED && asked.minorVersion === 0;
     facts.body = recoded ? UNTIL_CLOSE : body;
     if (facts.body === UNTIL_CLOSE || !toServer.arrived || connection.isLast) this.#keep = false;
-    facts.close = !this.#keep;
+    facts.close = !this.#keep && body !== TUNNEL;
     facts.keepAlive = this.#keep && asked.minorVersion === 0;
     let end = writeResponseHead(buffer, head, responseRules, facts, out, 0);
     if (end > 0) end = writeFields(client, placement.decision, connection.secure, nowSec, out, end);

@@ -35,9 +35,12 @@ const EXCHANGE = 1;
 const LINGERING = 2;
 const CLOSED = 3;
 
-/** How long, and how many bytes, a client may go on sending once it has had its last answer (RFC 9112 9.6). */
-const LINGER_MS = 2_000;
-const LINGER_BYTES = 1 << 20;
+/**
+ * How long, and how many bytes, a client may go on sending once it has had its last answer (RFC 9112 9.6). More than the
+ * sockets on the way hold of an upload, for a client that reads its answer only when it cannot send any more.
+ */
+const LINGER_MS = 5_000;
+const LINGER_BYTES = 16 << 20;
 const LINGER_READS = 16;
 /** Pipelined requests that are answered in one turn of the loop, so that one client lets the others live. */
 const REQUESTS_IN_TURN = 16;

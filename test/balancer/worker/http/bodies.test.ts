@@ -166,7 +166,8 @@ describe("an answer before the request is complete", () => {
     server.send("HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig");
     server.finish();
     await server.leave();
-    void pour(client, new Uint8Array(MIB), 4 * MIB);
+    // It may be cut off while it still sends.
+    pour(client, new Uint8Array(MIB), 4 * MIB).catch(() => {});
     expect(await textUntil(client, "big")).toContain("413 Too Large");
   });
 });

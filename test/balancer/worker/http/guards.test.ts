@@ -344,6 +344,17 @@ describe("when this process takes nothing new any more", () => {
   });
 });
 
+test("a service that a new plan has no longer ends its connections between two requests", async () => {
+  await open();
+  const client = await stage.client(GET);
+  const server = await stage.visitor();
+  await textUntil(server, GET);
+  server.send(OK);
+  await textUntil(client, "ok");
+  await stage.rig.adopt({ ...stage.sketch, services: {} });
+  expect(await client.ended).toBe("closed");
+});
+
 describe("a server whose answer is none", () => {
   test.each([
     ["is no HTTP", "hello\r\n\r\n"],

@@ -108,3 +108,15 @@ test("a 101 that nobody asked for is a bad answer", async () => {
   server.send(SWITCH);
   expect(await textUntil(client, "</html>\n")).toContain("502");
 });
+
+test("an upgrade goes through even where the connection is the last of this process, and no answer says otherwise", async () => {
+  stage = await Stage.open();
+  const client = await stage.client(UPGRADE);
+  const server = await stage.visitor();
+  await textUntil(server, "\r\n\r\n");
+  stage.rig.stopListening();
+  server.send(SWITCH);
+  expect(await textUntil(client, "\r\n\r\n")).not.toContain("Connection: close");
+  client.send("word");
+  await textUntil(server, "word");
+});

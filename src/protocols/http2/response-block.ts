@@ -1,5 +1,5 @@
 /** The head of an HTTP/1.1 response, as our own engine writes it, as a field block of HTTP/2 (RFC 9113 8.2, 8.3.2). */
-import { isBlank, isDigit, LF } from "../ascii.ts";
+import { CR, isBlank, isDigit, LF } from "../ascii.ts";
 import { Field, fieldCode } from "../http1/fields.ts";
 import { FIELD_FRAMING, writeField, writeStatus } from "./hpack-encoder.ts";
 
@@ -28,10 +28,17 @@ const OK = 200;
 
 /** Where the head in `bytes[from, to)` ends, its empty line included; 0: not in there. A line ends in CR LF. */
 export function headEnd(bytes: Uint8Array, from: number, to: number): number {
-  for (let at = bytes.indexOf(LF, from); at >= 0 && at + 2 < to; at = bytes.indexOf(LF, at + 1)) {
-    if (bytes[at + 1] === 0x0d && bytes[at + 2] === LF) return at + 3;
+  for (let at = from; at + 2 < to; at++) {
+    if (bytes[at] === LF && bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
   }
   return 0;
+}
+
+/** Where `byte` is first in `bytes[from, to)`; `to`: nowhere. Lines are short: shorter than a call of `indexOf` costs. */
+function find(bytes: Uint8Array, byte: number, from: number, to: number): number {
+  let at = from;
+  while (at < to && bytes[at] !== byte) at++;
+  return at;
 }
 
 /** Room that a block may take for a head of so many bytes. */
@@ -63,12 +70,12 @@ export function writeResponseBlock(
   }
   if (facts.status < 100 || facts.status > 599) return -1;
   let end = writeStatus(into, at, facts.status === SWITCHING_PROTOCOLS ? OK : facts.status);
-  let line = bytes.indexOf(LF, from) + 1;
+  let line = find(bytes, LF, from, to) + 1;
   // The last line is empty.
   while (line < to - 2) {
-    const next = bytes.indexOf(LF, line) + 1;
-    const colon = bytes.indexOf(COLON, line);
-    if (next === 0 || colon <= line || colon >= next - 2) return -1;
+    const next = find(bytes, LF, line, to) + 1;
+    const colon = find(bytes, COLON, line, next);
+    if (next > to || colon === line || colon >= next - 2) return -1;
     end = writeLine(bytes, line, colon, next - 2, into, end, facts);
     line = next;
   }
@@ -112,9 +119,9 @@ function writeLine(
 export function writeTrailerBlock(bytes: Uint8Array, from: number, to: number, into: Uint8Array, at: number): number {
   let end = at;
   for (let line = from; line < to; ) {
-    const next = bytes.indexOf(LF, line) + 1;
-    const colon = bytes.indexOf(COLON, line);
-    if (next === 0 || next > to || colon <= line || colon >= next - 2) return -1;
+    const next = find(bytes, LF, line, to) + 1;
+    const colon = find(bytes, COLON, line, next);
+    if (next > to || colon === line || colon >= next - 2) return -1;
     let valueAt = colon + 1;
     while (valueAt < next - 2 && isBlank(bytes[valueAt]!)) valueAt++;
     end = writeField(into, end, bytes, line, colon, valueAt, next - 2);

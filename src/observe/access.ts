@@ -9,7 +9,7 @@ import { type ConnectionRecord, connectionIdText } from "../balancer/shared/reco
 import type { ServerId } from "../balancer/shared/server-id.ts";
 import { ENDS, REASONS, RECOGNISED_BY } from "../balancer/shared/words.ts";
 import { formatEndpoint } from "../protocols/address.ts";
-import { milliseconds, NO_VALUE, quotedName } from "./line-text.ts";
+import { milliseconds, NO_VALUE, quotedName, TimeText } from "./line-text.ts";
 
 /** Names of what a record holds by number; undefined for what the configuration no longer has. */
 export interface RecordNames {
@@ -38,6 +38,7 @@ export class AccessLog {
   readonly #names: RecordNames;
   readonly #isSkipped: (service: number) => boolean;
   readonly #identity: string;
+  readonly #time = new TimeText();
   readonly #fingerprinter: Fingerprinter | null;
   readonly #fingerprint = new Int32Array(4);
 
@@ -54,7 +55,7 @@ export class AccessLog {
     const { service, pool, server } = record;
     if (this.#isSkipped(service)) return "";
     return (
-      `{"time":"${new Date(record.startedMs + record.durationMs).toISOString()}","level":"info",` +
+      `{"time":"${this.#time.of(record.startedMs + record.durationMs)}","level":"info",` +
       (BEGINNINGS[record.end] ?? BEGINNINGS[0]) +
       this.#identity +
       `,"connection":"${connectionIdText(record.idHigh, record.idLow)}"` +

@@ -37,3 +37,20 @@ export function quotedName(name: string | undefined): string {
 export function milliseconds(ms: number): number | "null" {
   return ms < 0 ? NO_VALUE : Math.round(ms * 10) / 10;
 }
+
+/** Times as RFC 3339 with milliseconds; what stays the same for a second is made once. */
+export class TimeText {
+  #second = Number.NaN;
+  #text = "";
+
+  /** `ms`: unix milliseconds. */
+  of(ms: number): string {
+    const whole = Math.floor(ms);
+    const second = Math.floor(whole / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#text = new Date(second * 1000).toISOString().slice(0, -4);
+    }
+    return `${this.#text}${String(whole - second * 1000).padStart(3, "0")}Z`;
+  }
+}

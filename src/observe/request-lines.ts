@@ -9,7 +9,7 @@ import { type RequestRecord, RequestText } from "../balancer/shared/request-reco
 import { ENDS, REASONS, RECOGNISED_BY } from "../balancer/shared/words.ts";
 import { formatAddress, formatEndpoint } from "../protocols/address.ts";
 import type { RecordNames } from "./access.ts";
-import { combinedText, jsonText, milliseconds, NO_VALUE, quotedName } from "./line-text.ts";
+import { combinedText, jsonText, milliseconds, NO_VALUE, quotedName, TimeText } from "./line-text.ts";
 
 /** Names of what a request's record holds by number. */
 export interface RequestNames extends RecordNames {
@@ -32,6 +32,7 @@ const TLS_VERSIONS: Readonly<Record<number, string>> = { 12: '"TLSv1.2"', 13: '"
 export class JsonRequestLog implements RequestLine {
   readonly #names: RequestNames;
   readonly #beginning: string;
+  readonly #time = new TimeText();
 
   constructor(names: RequestNames, node: string) {
     this.#names = names;
@@ -41,7 +42,7 @@ export class JsonRequestLog implements RequestLine {
   line(record: RequestRecord): string {
     const { service, pool, server, route } = record;
     return (
-      `{"time":"${new Date(record.startedMs + record.durationMs).toISOString()}` +
+      `{"time":"${this.#time.of(record.startedMs + record.durationMs)}` +
       this.#beginning +
       `,"connection":"${connectionIdText(record.idHigh, record.idLow)}"` +
       `,"request":${record.number}` +

@@ -26,7 +26,7 @@ export const Recognised = {
   HOST: 8,
 } as const;
 
-/** Why a connection ended. */
+/** Why a connection ended, or an HTTP request. */
 export const ENDS = [
   "client-closed",
   "server-closed",
@@ -48,6 +48,8 @@ export const ENDS = [
   "worker-lost",
   "shutdown",
   "tls-failed",
+  // Only of an HTTP request: it was answered, and neither side closed.
+  "complete",
 ] as const;
 export type End = (typeof ENDS)[number];
 

@@ -100,7 +100,7 @@ describe("a sticky cookie", () => {
       version: "1.1",
       recognisedBy: "new",
     });
-    expect(await lineOf(second)).toMatchObject({ recognisedBy: "cookie", server: first.body });
+    expect(await lineOf(second)).toMatchObject({ recognisedBy: "cookie", server: first.body, end: "complete" });
   });
 
   test("a route that pins a server, and an answer of the balancer's own, are told as well", async () => {

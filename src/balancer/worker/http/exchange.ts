@@ -689,7 +689,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     const { input, toServer } = this;
     const next = Math.min(this.#bodyAt + toServer.used, input.end);
     const { surplus } = toServer;
-    this.#close(end);
+    this.#close(end === EndCode["client-closed"] ? EndCode.complete : end);
     input.consume(next);
     if (surplus.length > 0) input.put(surplus);
     connection.exchangeOver(keep, end);

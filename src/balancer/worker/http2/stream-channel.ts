@@ -3,12 +3,11 @@
  * message, and an HTTP/1.1 message that is written goes out as HEADERS and DATA.
  */
 import { ECONNRESET } from "../../../os/libc.ts";
-import { ascii } from "../../../protocols/ascii.ts";
 import { CANCEL, INTERNAL_ERROR, NO_ERROR } from "../../../protocols/http2/error-codes.ts";
 import { headEnd } from "../../../protocols/http2/response-block.ts";
 import { Channel, type ChannelOwner, LOST, NOTHING_YET } from "../channel.ts";
 import { Chunks } from "./chunks.ts";
-import { Inbox } from "./inbox.ts";
+import { Incoming } from "./incoming.ts";
 import { MOST_BLOCK, STREAM_WINDOW } from "./limits.ts";
 
 /** What a stream needs of its connection. */
@@ -52,10 +51,6 @@ const HEAD = ANOTHER_HEAD;
 
 /** Of a head that is written in pieces. */
 const MOST_HEAD = MOST_BLOCK;
-/** What a chunk takes besides its data, at most: the size in hexadecimal, and two line ends. */
-const CHUNK_FRAMING = 10;
-const LAST_CHUNK = ascii("0\r\n");
-const EMPTY_LINE = ascii("\r\n");
 const NO_BYTES = new Uint8Array(0);
 
 export abstract class StreamChannel extends Channel {
@@ -81,15 +76,7 @@ export abstract class StreamChannel extends Channel {
   stuckMs = 0;
   /** Bytes of the body that must still come; -1 if nobody knows how many. */
   bodyLeft = -1;
-  /** The head of the message that is read, then what ends its chunks. */
-  #pending: Uint8Array = NO_BYTES;
-  #pendingAt = 0;
-  /** Null until there is data: most requests have none. */
-  #inbox: Inbox | null = null;
-  #readsChunks = false;
-  /** Lines of the trailers and the empty line. */
-  #trailers: Uint8Array = EMPTY_LINE;
-  #lastChunkRead = false;
+  readonly #incoming = new Incoming();
   #writes = HEAD;
   /** Of a body with a length. */
   #writeLeft = 0;
@@ -130,8 +117,7 @@ export abstract class StreamChannel extends Channel {
 
   /** What is read next: a head. `chunked`: data is read in chunks; `length`: bytes of it, or -1. */
   protected beginReading(head: Uint8Array, chunked: boolean, length: number): void {
-    this.#pending = this.#pending.length === 0 ? head : Buffer.concat([this.#pending, head]);
-    this.#readsChunks = chunked;
+    this.#incoming.begin(head, chunked);
     this.bodyLeft = length;
     this.readable = true;
   }
@@ -139,15 +125,14 @@ export abstract class StreamChannel extends Channel {
   /** A piece of data, within the window. */
   receive(bytes: Uint8Array, from: number, to: number): void {
     if (!this.#held) return this.link.taken(this, to - from);
-    this.#inbox ??= new Inbox();
-    this.#inbox.put(bytes, from, to);
+    this.#incoming.put(bytes, from, to);
     this.readable = true;
   }
 
   /** The end, with lines of trailers and their empty line, if there were any. */
   receiveEnd(trailers: Uint8Array | null): void {
     this.remoteEnded = true;
-    if (trailers !== null) this.#trailers = trailers;
+    this.#incoming.end(trailers);
     this.readable = true;
     this.endIsNear = this.atEnd;
     this.#unlinkWhenOver();
@@ -160,78 +145,26 @@ export abstract class StreamChannel extends Channel {
     this.lostBy = ECONNRESET;
     this.readable = true;
     this.writable = true;
-    this.#dropInbox();
+    this.#dropIncoming();
   }
 
   override read(into: Uint8Array, most: number): number {
-    let at = this.#takePending(into, 0, most);
-    if (this.#pendingAt === this.#pending.length && !this.broken) at = this.#takeBody(into, at, most);
-    if (at > 0) {
-      this.readable = this.#hasMore();
-      return at;
+    const incoming = this.#incoming;
+    const read = incoming.read(into, most, !this.broken);
+    if (incoming.dataRead > 0) this.link.taken(this, incoming.dataRead);
+    if (read > 0) {
+      this.readable = this.broken || incoming.hasMore || this.atEnd;
+      return read;
     }
     this.readable = false;
     if (this.broken) return LOST;
     return this.atEnd ? 0 : NOTHING_YET;
   }
 
-  /** Bytes of data. */
-  get #unread(): number {
-    return this.#inbox === null ? 0 : this.#inbox.length;
-  }
-
-  #hasMore(): boolean {
-    if (this.broken || this.#pendingAt < this.#pending.length || this.#unread > 0) return true;
-    return this.atEnd || (this.#readsChunks && this.remoteEnded && !this.#lastChunkRead);
-  }
-
-  #takePending(into: Uint8Array, at: number, most: number): number {
-    const pending = this.#pending;
-    const count = Math.min(pending.length - this.#pendingAt, most - at);
-    if (count === 0) return at;
-    into.set(count === pending.length ? pending : pending.subarray(this.#pendingAt, this.#pendingAt + count), at);
-    this.#pendingAt += count;
-    if (this.#pendingAt === pending.length) {
-      this.#pending = NO_BYTES;
-      this.#pendingAt = 0;
-    }
-    return at + count;
-  }
-
-  #takeBody(into: Uint8Array, at: number, most: number): number {
-    const framing = this.#readsChunks ? CHUNK_FRAMING : 0;
-    if (this.#unread > 0 && at === 0 && most <= framing) return this.#takeBit(into, most);
-    const count = Math.min(this.#unread, most - at - framing);
-    if (count > 0) {
-      if (this.#readsChunks) at = writeChunkSize(into, at, count);
-      this.#inbox!.take(into, at, count);
-      at += count;
-      if (this.#readsChunks) {
-        into.set(EMPTY_LINE, at);
-        at += EMPTY_LINE.length;
-      }
-      this.link.taken(this, count);
-    }
-    if (!this.#readsChunks || !this.remoteEnded || this.#lastChunkRead || this.#unread > 0) return at;
-    this.#lastChunkRead = true;
-    this.#pending = new Uint8Array(LAST_CHUNK.length + this.#trailers.length);
-    this.#pending.set(LAST_CHUNK);
-    this.#pending.set(this.#trailers, LAST_CHUNK.length);
-    return this.#takePending(into, at, most);
-  }
-
-  /** Whoever reads so little gets a small chunk in pieces. */
-  #takeBit(into: Uint8Array, most: number): number {
-    const chunk = new Uint8Array(2 * CHUNK_FRAMING);
-    this.#pending = chunk.subarray(0, this.#takeBody(chunk, 0, chunk.length));
-    return this.#takePending(into, 0, most);
-  }
-
   /** Nobody will read it: the bytes may come again for other streams. */
-  #dropInbox(): void {
-    const length = this.#unread;
-    this.#inbox = null;
-    if (length > 0) this.link.taken(this, length);
+  #dropIncoming(): void {
+    const dropped = this.#incoming.drop();
+    if (dropped > 0) this.link.taken(this, dropped);
   }
 
   // What goes
@@ -363,7 +296,7 @@ export abstract class StreamChannel extends Channel {
   override close(withReset: boolean): void {
     if (!this.#held) return;
     this.#held = false;
-    this.#dropInbox();
+    this.#dropIncoming();
     if (!this.linked) return;
     if (this.localEnded || !this.isTunnel) return this.#release(this.abandonCode);
     if (withReset || this.#writes !== RAW) return this.#release(CANCEL);
@@ -381,17 +314,4 @@ export abstract class StreamChannel extends Channel {
     this.linked = false;
     this.link.released(this, code);
   }
-}
-
-/** A chunk's size and its line end (RFC 9112 7.1). */
-function writeChunkSize(into: Uint8Array, at: number, size: number): number {
-  let digits = 1;
-  for (let rest = size; rest > 15; rest >>>= 4) digits++;
-  for (let i = digits - 1, rest = size; i >= 0; i--, rest >>>= 4) {
-    const digit = rest & 15;
-    into[at + i] = digit < 10 ? 0x30 + digit : 0x57 + digit;
-  }
-  into[at + digits] = 0x0d;
-  into[at + digits + 1] = 0x0a;
-  return at + digits + 2;
 }

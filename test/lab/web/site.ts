@@ -87,12 +87,12 @@ export class Site {
     return `https://${HOST}:${this.tlsPort}`;
   }
 
-  /** The configuration; `weight` is that of server a, so that it can differ. */
-  yaml(weight = 100): string {
+  /** The configuration. `weight` is that of server a, so that it can differ, and `names` are the servers that there are. */
+  yaml(weight = 100, names: readonly ServerName[] = SERVERS): string {
     const { cert, key } = this.certificate;
     const { requestSec = 10, bodySec = 30, accessLog = false } = this.#options;
     const timeouts = `{ request: ${requestSec}s, body: ${bodySec}s }`;
-    const servers = SERVERS.map(
+    const servers = names.map(
       (name) => `      ${name}: { address: ${this.#address(name)}, weight: ${name === "a" ? weight : 100} }`,
     );
     return `
@@ -116,10 +116,10 @@ ${servers.join("\n")}
   }
 
   /** Loads the configuration again, changed. Only Holdfast is asked to. */
-  async reload(weight: number): Promise<void> {
+  async reload(weight?: number, names?: readonly ServerName[]): Promise<void> {
     const { holdfast } = this.front;
     if (!holdfast) throw new Error("HAProxy is not reloaded here");
-    holdfast.write(this.yaml(weight));
+    holdfast.write(this.yaml(weight, names));
     const { ok, summary } = await holdfast.api.reload();
     if (!ok) throw new Error(`the reload was refused: ${summary}`);
   }

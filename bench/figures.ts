@@ -1,5 +1,15 @@
 /** The rows of the table, the samples behind them and what is made of them: medians, and ratios of paired rounds. */
-import type { Protocol } from "./peers.ts";
+import type { Listener } from "./peers.ts";
+
+/** The tables of the page, and the listener that a balancer needs to have a column in one. */
+export const TABLES = {
+  tcp: "tcp",
+  rdp: "rdp",
+  http: "http",
+  tls: "https",
+  stream: "streams",
+} as const satisfies Record<string, Listener>;
+export type Table = keyof typeof TABLES;
 
 export interface Row {
   key: string;
@@ -7,8 +17,8 @@ export interface Row {
   unit: string;
   better: "lower" | "higher";
   digits: number;
-  /** Whether the target (at most 1.0 of HAProxy) is for this row; the others are told for information. */
-  held: boolean;
+  /** The ratios are `judged` by the target (at most 1.0 of HAProxy), only `told`, or `none` is made. */
+  ratio: "judged" | "told" | "none";
 }
 
 const row = (key: string, title: string, unit: string, digits: number, more: Partial<Row> = {}): Row => ({
@@ -17,37 +27,56 @@ const row = (key: string, title: string, unit: string, digits: number, more: Par
   unit,
   better: "lower",
   digits,
-  held: true,
+  ratio: "judged",
   ...more,
 });
 
 export const ROWS = [
+  row("request", "CPU for each keep-alive request", "us", 1),
+  row("newcomer", "the same, of clients without the cookie", "us", 1),
+  row("forwarded", "the same, with X-Forwarded-… and X-Request-Id", "us", 1),
+  row("visit", "CPU for each connection with one request", "us", 1),
+  row("full-p256", "CPU for each full handshake, P-256", "us", 1),
+  row("resumed-p256", "CPU for each resumed handshake, P-256", "us", 1),
+  row("full-rsa", "CPU for each full handshake, RSA-2048", "us", 1),
+  row("resumed-rsa", "CPU for each resumed handshake, RSA-2048", "us", 1),
+  row("share", "sessions that resume", "%", 1, { ratio: "none" }),
   row("connection", "CPU for each connection", "us", 1),
   row("down", "CPU for each MB to the client", "us", 0),
   row("up", "CPU for each MB from the client", "us", 0),
+  row("echo", "CPU for each WebSocket message there and back", "us", 1),
+  row("h2", "CPU for each HTTP/2 request", "us", 1, { ratio: "told" }),
+  row("message", "CPU for each message", "us", 1),
   row("rate", "connections a second", "", 0, { better: "higher" }),
-  row("busy", "its cores busy meanwhile", "%", 0, { held: false }),
+  row("requests", "requests a second", "", 0, { better: "higher" }),
+  row("busy", "its cores busy meanwhile", "%", 0, { ratio: "none" }),
   row("trip50", "added to a round trip, p50", "us", 1),
   row("trip99", "added to a round trip, p99", "us", 1),
   row("first50", "added until the first byte, p50", "us", 1),
   row("first99", "added until the first byte, p99", "us", 1),
+  row("request50", "added to a request, p50", "us", 1),
+  row("request99", "added to a request, p99", "us", 1),
+  row("echo50", "added to a WebSocket round trip, p50", "us", 1),
+  row("echo99", "added to a WebSocket round trip, p99", "us", 1),
+  row("message50", "added to a message, p50", "us", 1),
+  row("message99", "added to a message, p99", "us", 1),
   row("idle", "memory for each idle connection", "bytes", 0),
-  row("empty", "memory of the process without connections", "MB", 1, { held: false }),
+  row("empty", "memory of the process without connections", "MB", 1, { ratio: "none" }),
 ] as const;
 
-/** One value for each round, by protocol, row and column. */
+/** One value for each round, by table, row and column. */
 export class Samples {
   readonly #series = new Map<string, number[]>();
 
-  add(protocol: Protocol, key: string, column: string, value: number): void {
-    const name = `${protocol} ${key} ${column}`;
+  add(table: Table, key: string, column: string, value: number): void {
+    const name = `${table} ${key} ${column}`;
     const series = this.#series.get(name) ?? [];
     series.push(value);
     this.#series.set(name, series);
   }
 
-  series(protocol: Protocol, key: string, column: string): number[] {
-    return this.#series.get(`${protocol} ${key} ${column}`) ?? [];
+  series(table: Table, key: string, column: string): number[] {
+    return this.#series.get(`${table} ${key} ${column}`) ?? [];
   }
 }
 
@@ -85,4 +114,11 @@ export const DEFECT = 1.25;
 export function verdict(ratio: number): "met" | "missed" | "defect" {
   const rounded = Math.round(ratio * 100) / 100;
   return rounded <= TARGET ? "met" : rounded <= DEFECT ? "missed" : "defect";
+}
+
+/** The 50th and the 99th percentile, in microseconds. Sorts the times. */
+export function percentiles(nanoseconds: Float64Array): { p50: number; p99: number } {
+  const sorted = nanoseconds.sort();
+  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))]! / 1000;
+  return { p50: at(0.5), p99: at(0.99) };
 }

@@ -3,6 +3,7 @@
  * its input does. A connection that was refused, cut short or stalled ends the job with an error: a figure for work that
  * was not done is no figure.
  */
+import { percentiles } from "./figures.ts";
 import {
   close,
   connectBlocking,
@@ -234,10 +235,4 @@ function firstBytes(to: Endpoint, rdp: boolean, count: number): Partial<Answer> 
     close(fd);
   }
   return percentiles(times);
-}
-
-function percentiles(nanoseconds: Float64Array): Partial<Answer> {
-  const sorted = nanoseconds.sort();
-  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))]! / 1000;
-  return { p50: at(0.5), p99: at(0.99) };
 }

@@ -6,18 +6,25 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { Samples } from "./figures.ts";
+import { makeCertificates } from "./certificates.ts";
+import { Samples, TABLES, type Table } from "./figures.ts";
+import type { Answer, Job } from "./load.ts";
 import { FULL, measureMemory, measureRound, type Plan, QUICK, warmUp } from "./measure.ts";
-import { haproxy, holdfast, nginx, type Peer } from "./peers.ts";
+import { haproxy } from "./peers/haproxy.ts";
+import { holdfast } from "./peers/holdfast.ts";
+import { nginx } from "./peers/nginx.ts";
+import type { Peer } from "./peers.ts";
 import { report } from "./report.ts";
 import { Helper, Running, shareCpus, startServers } from "./rig.ts";
+import type { WebAnswer, WebJob } from "./web/jobs.ts";
+import { FULL_WEB, measureWebMemory, measureWebRound, QUICK_WEB, type WebTable, warmUpWeb } from "./web/measure.ts";
 
 const HELP = `npm run bench -- [options]
 
   --quick            less work and fewer rounds; writes no page
   --rounds N         rounds that are counted (${FULL.rounds}; ${QUICK.rounds} if quick)
   --threads N        threads that move bytes, on each side (1)
-  --only tcp|rdp     one protocol
+  --only TABLE       one of tcp, rdp, http, tls, stream; can be given more than once
   --haproxy PATH     another HAProxy beside the one of the distribution; can be given more than once
   --holdfast PATH    the executable that is measured (bin/holdfast)
   --beside PATH      another Holdfast beside it, to see what a change did; can be given more than once
@@ -29,7 +36,7 @@ const { values: options } = parseArgs({
     quick: { type: "boolean", default: false },
     rounds: { type: "string" },
     threads: { type: "string", default: "1" },
-    only: { type: "string" },
+    only: { type: "string", multiple: true, default: [] },
     haproxy: { type: "string", multiple: true, default: [] },
     holdfast: { type: "string", default: join(import.meta.dir, "..", "bin", "holdfast") },
     beside: { type: "string", multiple: true, default: [] },
@@ -45,9 +52,11 @@ if (options.help) {
 const base = options.quick ? QUICK : FULL;
 const plan: Plan = { ...base, rounds: Number(options.rounds ?? base.rounds) };
 const threads = Number(options.threads);
-const only = options.only;
-const protocols = (["tcp", "rdp"] as const).filter((protocol) => only === undefined || protocol === only);
-if (!(plan.rounds >= 1) || !(threads >= 1) || protocols.length === 0) {
+const webPlan = options.quick ? QUICK_WEB : FULL_WEB;
+const all = Object.keys(TABLES) as Table[];
+const tables = all.filter((table) => options.only.length === 0 || options.only.includes(table));
+const unknown = options.only.filter((name) => !all.includes(name as Table));
+if (!(plan.rounds >= 1) || !(threads >= 1) || unknown.length > 0) {
   console.error(HELP);
   process.exit(2);
 }
@@ -69,32 +78,67 @@ for (const peer of peers) versions.set(peer.name, await versionOf(peer.version))
 const folder = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
 const ours = shareCpus(threads);
 const samples = new Samples();
-const { helper: servers, servers: endpoints } = await startServers(ours);
-const load = new Helper("load.ts", ours);
+const certificates = makeCertificates(folder);
+const { helper: servers, servers: endpoints } = await startServers("servers.ts", ours);
+const { helper: web, servers: webEndpoints } = await startServers("web/servers.ts", ours);
+const load = new Helper<Job, Answer>("load.ts", ours);
+const webLoad = new Helper<WebJob, WebAnswer>("web/load.ts", ours);
 const running: Running[] = [];
 const start = (peer: Peer, run: string) =>
-  Running.start(peer, { servers: endpoints, threads, folder: join(folder, `${peers.indexOf(peer)}-${run}`) }, ours);
+  Running.start(
+    peer,
+    {
+      servers: endpoints,
+      webServers: webEndpoints,
+      certificates,
+      threads,
+      folder: join(folder, `${peers.indexOf(peer)}-${run}`),
+    },
+    ours,
+  );
+const isWeb = (table: Table): table is WebTable => table !== "tcp" && table !== "rdp";
+const taking = (table: Table) => (one: Running) => one.peer.listeners.includes(TABLES[table]);
 
 try {
   for (const peer of peers) running.push(await start(peer, "work"));
   say("warming up");
-  for (const protocol of protocols) await warmUp({ plan, protocol, turns: running, load });
+  for (const table of tables) {
+    if (isWeb(table)) {
+      await warmUpWeb({ plan: webPlan, table, turns: running.filter(taking(table)), load: webLoad, cpus: ours });
+    } else await warmUp({ plan, protocol: table, turns: running, load });
+  }
   for (let round = 0; round <= plan.rounds; round++) {
     const turns = running.map((_, n) => running[(n + round) % running.length]!);
     // The first round is not counted: it warms every process up.
     const into = round === 0 ? new Samples() : samples;
     say(round === 0 ? "a round that is not counted" : `round ${round} of ${plan.rounds}`);
-    for (const protocol of protocols)
-      await measureRound({ plan, protocol, turns, load, server: endpoints[0]!, into, threads });
+    for (const table of tables) {
+      if (isWeb(table)) {
+        const takers = turns.filter(taking(table));
+        const server = webEndpoints[0]!;
+        await measureWebRound({
+          plan: webPlan,
+          table,
+          turns: takers,
+          load: webLoad,
+          server,
+          into,
+          threads,
+          cpus: ours,
+        });
+      } else await measureRound({ plan, protocol: table, turns, load, server: endpoints[0]!, into, threads });
+    }
   }
   for (const one of running.splice(0)) await one.stop();
   for (let round = 1; round <= plan.memoryRounds; round++) {
     say(`memory, round ${round} of ${plan.memoryRounds}`);
-    for (const protocol of protocols) {
-      for (const peer of peers.filter((one) => one.protocols.includes(protocol))) {
-        const fresh = await start(peer, `${protocol}-memory-${round}`);
+    for (const table of tables) {
+      if (table === "stream") continue;
+      for (const peer of peers.filter((one) => one.listeners.includes(TABLES[table]))) {
+        const fresh = await start(peer, `${table}-memory-${round}`);
         running.push(fresh);
-        await measureMemory({ plan, protocol, fresh, load, into: samples });
+        if (isWeb(table)) await measureWebMemory({ plan: webPlan, table, fresh, load: webLoad, into: samples });
+        else await measureMemory({ plan, protocol: table, fresh, load, into: samples });
         await fresh.stop();
         running.pop();
       }
@@ -103,8 +147,7 @@ try {
   publish();
 } finally {
   for (const one of running) await one.stop();
-  await load.stop();
-  await servers.stop();
+  for (const helper of [load, webLoad, servers, web]) await helper.stop();
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -130,7 +173,7 @@ function publish(): void {
       ],
     },
     peers,
-    protocols,
+    tables,
     samples,
   );
   console.log(page);

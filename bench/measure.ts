@@ -1,11 +1,14 @@
 /** One round: each row's work through each balancer in turn, next to each other in time so that they can be paired. */
 import type { Samples } from "./figures.ts";
-import type { Job } from "./load.ts";
-import type { Protocol } from "./peers.ts";
-import { cpuBetween, readCpu, readMemory } from "./process.ts";
+import type { Answer, Job } from "./load.ts";
+import { readMemory } from "./process.ts";
 import { DIRECT } from "./report.ts";
 import type { Helper, Running } from "./rig.ts";
 import type { Endpoint } from "./sockets.ts";
+import { inSlices, SLICES } from "./work.ts";
+
+export type Protocol = "tcp" | "rdp";
+export type Load = Helper<Job, Answer>;
 
 export interface Plan {
   rounds: number;
@@ -46,22 +49,12 @@ export const QUICK: Plan = {
   warmUp: 15_000,
 };
 
-/** What is still under way when the load has its last byte: closing. Long enough for every balancer to be done. */
-const SETTLE_MS = 30;
-
-/**
- * A round's CPU work is done in so many parts, the balancers taking turns at each. A machine that others use changes from
- * second to second: on a busy one, the ratio of the same two relays differed by 0.16 between two runs in turns of half a
- * second, and by 0.01 in turns of an eighth.
- */
-const SLICES = 4;
-
 interface Round {
   plan: Plan;
   protocol: Protocol;
   /** The balancers, in the order of this round. */
   turns: Running[];
-  load: Helper;
+  load: Load;
   /** One of the servers, for what is measured without a balancer. */
   server: Endpoint;
   into: Samples;
@@ -69,13 +62,13 @@ interface Round {
 }
 
 export async function measureRound({ plan, protocol, turns, load, server, into, threads }: Round): Promise<void> {
-  const takers = turns.filter(({ peer }) => peer.protocols.includes(protocol));
+  const takers = turns.filter(({ peer }) => peer.listeners.includes(protocol));
   const rdp = protocol === "rdp";
   const to = (one: Running) => ({ target: { host: "127.0.0.1", port: one.listen[protocol] }, rdp });
   const direct = { target: server, rdp };
 
   const crowd = { job: "connections", count: plan.connections / SLICES, concurrency: plan.concurrency } as const;
-  for (const [one, { cpu, seconds }] of await inSlices(takers, load, (one) => ({ ...crowd, ...to(one) }))) {
+  for (const [one, { cpu, seconds }] of await inSlices(takers, (one) => load.run({ ...crowd, ...to(one) }))) {
     into.add(protocol, "connection", one.peer.name, cpu / 1000 / plan.connections);
     into.add(protocol, "rate", one.peer.name, plan.connections / seconds);
     into.add(protocol, "busy", one.peer.name, (100 * cpu) / (seconds * 1e9 * threads));
@@ -84,7 +77,7 @@ export async function measureRound({ plan, protocol, turns, load, server, into, 
 
   for (const job of ["down", "up"] as const) {
     const bulk = { job, streams: plan.streams, bytes: plan.bytes / SLICES };
-    for (const [one, { cpu }] of await inSlices(takers, load, (one) => ({ ...bulk, ...to(one) }))) {
+    for (const [one, { cpu }] of await inSlices(takers, (one) => load.run({ ...bulk, ...to(one) }))) {
       into.add(protocol, job, one.peer.name, cpu / 1000 / ((plan.streams * plan.bytes) / 2 ** 20));
     }
   }
@@ -107,40 +100,10 @@ export async function measureRound({ plan, protocol, turns, load, server, into, 
 /** Nothing of this is counted. */
 export async function warmUp({ plan, protocol, turns, load }: Pick<Round, "plan" | "protocol" | "turns" | "load">) {
   for (const { peer, listen } of turns) {
-    if (!peer.protocols.includes(protocol)) continue;
+    if (!peer.listeners.includes(protocol)) continue;
     const target = { host: "127.0.0.1", port: listen[protocol] };
     const crowd = { job: "connections", count: plan.warmUp, concurrency: plan.concurrency } as const;
     await load.run({ ...crowd, target, rdp: protocol === "rdp" });
-  }
-}
-
-interface Work {
-  /** Nanoseconds. */
-  cpu: number;
-  seconds: number;
-}
-
-/** Each balancer's work of a round in SLICES parts, taken in turns; the sum for each. */
-async function inSlices(takers: Running[], load: Helper, jobOf: (one: Running) => Job): Promise<Map<Running, Work>> {
-  const sums = new Map<Running, Work>(takers.map((one) => [one, { cpu: 0, seconds: 0 }]));
-  for (let slice = 0; slice < SLICES; slice++) {
-    for (const [one, sum] of sums) {
-      const { cpu, seconds } = await measureJob(one, load, jobOf(one));
-      sum.cpu += cpu;
-      sum.seconds += seconds;
-    }
-  }
-  return sums;
-}
-
-async function measureJob(one: Running, load: Helper, job: Job): Promise<Work> {
-  const before = readCpu(one.pids);
-  try {
-    const { seconds } = await load.run(job);
-    await Bun.sleep(SETTLE_MS);
-    return { cpu: cpuBetween(before, readCpu(one.pids)), seconds };
-  } catch (error) {
-    throw new Error(`${one.peer.name}: ${error instanceof Error ? error.message : error}`);
   }
 }
 
@@ -153,7 +116,7 @@ export async function measureMemory(measured: {
   plan: Plan;
   protocol: Protocol;
   fresh: Running;
-  load: Helper;
+  load: Load;
   into: Samples;
 }): Promise<void> {
   try {

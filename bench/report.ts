@@ -1,7 +1,7 @@
 /** The run as a Markdown page: what was measured where, a table for each protocol, how it was done. */
 import { cpus, release, totalmem } from "node:os";
-import { median, type Ratio, ROWS, type Row, ratioOf, type Samples, verdict } from "./figures.ts";
-import type { Peer, Protocol } from "./peers.ts";
+import { median, type Ratio, ROWS, type Row, ratioOf, type Samples, TABLES, type Table, verdict } from "./figures.ts";
+import type { Peer } from "./peers.ts";
 
 export interface Facts {
   date: string;
@@ -19,7 +19,7 @@ export interface Facts {
 /** The column of clients that dial the servers themselves: the floor of latencies, the ceiling of rates. */
 export const DIRECT = "direct";
 
-export function report(facts: Facts, peers: Peer[], protocols: Protocol[], samples: Samples): string {
+export function report(facts: Facts, peers: Peer[], tables: Table[], samples: Samples): string {
   const machine = cpus();
   return [
     "# Holdfast beside other balancers",
@@ -29,7 +29,7 @@ export function report(facts: Facts, peers: Peer[], protocols: Protocol[], sampl
     `- Command: \`${facts.command}\``,
     ...peers.map((peer) => `- ${peer.name}: ${facts.versions.get(peer.name)}`),
     "",
-    ...protocols.flatMap((protocol) => [`## ${protocol}`, "", ...table(peers, protocol, samples), ""]),
+    ...tables.flatMap((name) => [`## ${name}`, "", ...table(peers, name, samples), ""]),
     `Medians of ${facts.rounds} rounds in which the balancers take turns. A ratio is the median of the rounds' own ratios, ` +
       "with the least and the most of them; below 1 Holdfast is ahead. The target is 1.00 of HAProxy; above 1.25 is a defect.",
     "",
@@ -44,18 +44,18 @@ export function report(facts: Facts, peers: Peer[], protocols: Protocol[], sampl
   ].join("\n");
 }
 
-function table(peers: Peer[], protocol: Protocol, samples: Samples): string[] {
-  const columns = peers.filter((peer) => peer.protocols.includes(protocol));
+function table(peers: Peer[], name: Table, samples: Samples): string[] {
+  const columns = peers.filter((peer) => peer.listeners.includes(TABLES[name]));
   const [ours, ...others] = columns;
   if (!ours) return [];
-  const titles = ["", ...columns.map(({ name }) => name), DIRECT, ...others.map(({ name }) => `of ${name}`)];
-  const lines = ROWS.filter((row) => samples.series(protocol, row.key, ours.name).length > 0).map((row) => {
-    const own = samples.series(protocol, row.key, ours.name);
-    const figures = [...columns.map(({ name }) => name), DIRECT].map((name) =>
-      figure(row, samples.series(protocol, row.key, name)),
+  const titles = ["", ...columns.map((peer) => peer.name), DIRECT, ...others.map((peer) => `of ${peer.name}`)];
+  const lines = ROWS.filter((row) => samples.series(name, row.key, ours.name).length > 0).map((row) => {
+    const own = samples.series(name, row.key, ours.name);
+    const figures = [...columns.map((peer) => peer.name), DIRECT].map((column) =>
+      figure(row, samples.series(name, row.key, column)),
     );
     const ratios = others.map((peer) =>
-      ratioCell(row, peer, ratioOf(own, samples.series(protocol, row.key, peer.name), row.better)),
+      ratioCell(row, peer, ratioOf(own, samples.series(name, row.key, peer.name), row.better)),
     );
     return [row.unit ? `${row.title} (${row.unit})` : row.title, ...figures, ...ratios];
   });
@@ -68,9 +68,9 @@ function figure(row: Row, series: number[]): string {
 }
 
 function ratioCell(row: Row, peer: Peer, ratio: Ratio | undefined): string {
-  if (!row.held) return "";
+  if (row.ratio === "none") return "";
   if (!ratio) return "in the noise";
   const text = `${ratio.median.toFixed(2)} (${ratio.least.toFixed(2)}-${ratio.most.toFixed(2)})`;
-  const judged = peer.name.startsWith("HAProxy") ? verdict(ratio.median) : "met";
+  const judged = row.ratio === "judged" && peer.name.startsWith("HAProxy") ? verdict(ratio.median) : "met";
   return judged === "met" ? text : `${text} **${judged}**`;
 }

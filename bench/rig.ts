@@ -2,8 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
 import { join } from "node:path";
-import type { Answer, Job } from "./load.ts";
-import type { Peer, Protocol, Setting } from "./peers.ts";
+import { LISTENERS, type Listener, type Peer, type Setting } from "./peers.ts";
 import { family } from "./process.ts";
 import type { Endpoint } from "./sockets.ts";
 
@@ -26,10 +25,12 @@ export function shareCpus(threads: number): Cpus | undefined {
   return { balancer: cpus.slice(0, threads).join(), others: cpus.slice(threads).join() };
 }
 
-const on = (cpus: string | undefined, command: string[]) => (cpus ? ["taskset", "-c", cpus, ...command] : command);
+/** The command on these CPUs. */
+export const on = (cpus: string | undefined, command: string[]) =>
+  cpus ? ["taskset", "-c", cpus, ...command] : command;
 
 /** A process that answers in lines. Ends when `stop` closes its input. */
-export class Helper {
+export class Helper<Job extends { job: string } = never, Answer extends { error?: string } = never> {
   readonly #process;
   readonly #lines: AsyncIterator<string>;
 
@@ -74,12 +75,12 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
 /** A balancer that runs and takes connections. */
 export class Running {
   readonly peer: Peer;
-  readonly listen: Record<Protocol, number>;
+  readonly listen: Record<Listener, number>;
   /** Its processes, as they were when it was ready. */
   readonly pids: number[];
   readonly #process: Bun.Subprocess;
 
-  private constructor(peer: Peer, listen: Record<Protocol, number>, process: Bun.Subprocess) {
+  private constructor(peer: Peer, listen: Record<Listener, number>, process: Bun.Subprocess) {
     this.peer = peer;
     this.listen = listen;
     this.#process = process;
@@ -87,13 +88,13 @@ export class Running {
   }
 
   static async start(peer: Peer, setting: Omit<Setting, "listen">, cpus: Cpus | undefined): Promise<Running> {
-    const [tcp, rdp] = await freePorts(2);
-    const listen = { tcp: tcp!, rdp: rdp! };
+    const ports = await freePorts(LISTENERS.length);
+    const listen = Object.fromEntries(LISTENERS.map((name, n) => [name, ports[n]!])) as Record<Listener, number>;
     const log = join(setting.folder, "output.log");
     const command = peer.prepare({ ...setting, listen });
     const child = Bun.spawn(on(cpus?.balancer, command), { stdout: Bun.file(log), stderr: Bun.file(`${log}.errors`) });
     try {
-      for (const protocol of peer.protocols) await answers(listen[protocol], child);
+      for (const name of peer.listeners) await answers(listen[name], child);
     } catch (error) {
       for (const pid of family(child.pid).reverse()) endNow(pid);
       const said = [log, `${log}.errors`].map((path) => readFileSync(path, "utf8")).join("");
@@ -151,8 +152,12 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-export async function startServers(cpus: Cpus | undefined): Promise<{ helper: Helper; servers: Endpoint[] }> {
-  const helper = new Helper("servers.ts", cpus);
+/** Servers in a process of their own (`servers.ts`, `web/servers.ts`), and where they listen. */
+export async function startServers(
+  script: string,
+  cpus: Cpus | undefined,
+): Promise<{ helper: Helper; servers: Endpoint[] }> {
+  const helper = new Helper(script, cpus);
   const { servers } = JSON.parse(await helper.line()) as { servers: Endpoint[] };
   return { helper, servers };
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { median, ROWS, ratioOf, Samples, verdict } from "../../bench/figures.ts";
-import { haproxy, holdfast, nginx } from "../../bench/peers.ts";
+import { haproxy } from "../../bench/peers/haproxy.ts";
+import { holdfast } from "../../bench/peers/holdfast.ts";
+import { nginx } from "../../bench/peers/nginx.ts";
 import { report } from "../../bench/report.ts";
 
 describe("ratios of a measurement", () => {

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { makeCertificates } from "./certificates.ts";
 import { Samples, TABLES, type Table } from "./figures.ts";
 import type { Answer, Job } from "./load.ts";
-import { FULL, measureMemory, measureRound, type Plan, QUICK, warmUp } from "./measure.ts";
+import { describe, FULL, measureMemory, measureRound, type Plan, QUICK, warmUp } from "./measure.ts";
 import { haproxy } from "./peers/haproxy.ts";
 import { holdfast } from "./peers/holdfast.ts";
 import { nginx } from "./peers/nginx.ts";
@@ -17,7 +17,15 @@ import type { Peer } from "./peers.ts";
 import { report } from "./report.ts";
 import { Helper, Running, shareCpus, startServers } from "./rig.ts";
 import type { WebAnswer, WebJob } from "./web/jobs.ts";
-import { FULL_WEB, measureWebMemory, measureWebRound, QUICK_WEB, type WebTable, warmUpWeb } from "./web/measure.ts";
+import {
+  describeWeb,
+  FULL_WEB,
+  measureWebMemory,
+  measureWebRound,
+  QUICK_WEB,
+  type WebTable,
+  warmUpWeb,
+} from "./web/measure.ts";
 
 const HELP = `npm run bench -- [options]
 
@@ -163,13 +171,8 @@ function publish(): void {
       pinned: ours !== undefined,
       versions,
       work: [
-        `Before the first round, ${plan.warmUp} connections of each protocol through each balancer: Holdfast compiles itself while it runs.`,
-        `A round: ${plan.connections} connections, ${plan.concurrency} at a time, 100 bytes each way (rdp: after the ` +
-          "Connection Request of one of 500 users and its Confirm); " +
-          `${(plan.bytes * plan.streams) / 2 ** 20} MB to the client and as much from it, on ${plan.streams} connections; ` +
-          `${plan.trips} round trips of 64 bytes on one connection; ${plan.firsts} connections one after the other, each ` +
-          "until the first byte of its answer.",
-        `Idle memory: ${plan.idle} connections that have carried their 100 bytes, in a fresh process, ${plan.memoryRounds} time(s).`,
+        ...(tables.some((table) => !isWeb(table)) ? describe(plan) : []),
+        ...(tables.some(isWeb) ? describeWeb(webPlan) : []),
       ],
     },
     peers,

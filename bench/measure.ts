@@ -49,6 +49,19 @@ export const QUICK: Plan = {
   warmUp: 15_000,
 };
 
+/** How much work a round is, for the reader. */
+export function describe(plan: Plan): string[] {
+  return [
+    `tcp, rdp, before the first round: ${plan.warmUp} connections of each through each balancer: Holdfast compiles itself while it runs.`,
+    `tcp, rdp, a round: ${plan.connections} connections, ${plan.concurrency} at a time, 100 bytes each way (rdp: after the ` +
+      "Connection Request of one of 500 users and its Confirm); " +
+      `${(plan.bytes * plan.streams) / 2 ** 20} MB to the client and as much from it, on ${plan.streams} connections; ` +
+      `${plan.trips} round trips of 64 bytes on one connection; ${plan.firsts} connections one after the other, each ` +
+      "until the first byte of its answer.",
+    `tcp, rdp, idle memory: ${plan.idle} connections that have carried their 100 bytes, in a fresh process, ${plan.memoryRounds} time(s).`,
+  ];
+}
+
 interface Round {
   plan: Plan;
   protocol: Protocol;

@@ -58,6 +58,26 @@ export const QUICK_WEB: WebPlan = {
   warmUp: 10_000,
 };
 
+/** How much work a round is, for the reader. */
+export function describeWeb(plan: WebPlan): string[] {
+  return [
+    `http, tls, before the first round: ${plan.warmUp} requests, connections, handshakes and messages through each balancer.`,
+    `http, tls, a round: ${plan.requests} requests for a page of 1 KB on ${plan.concurrency} connections, of each kind; ` +
+      `${plan.visits} connections with one request each; ${plan.handshakes} handshakes of each kind, ended without a ` +
+      `request once tickets have come; ${(plan.bulk * plan.bytes) / 2 ** 20} MB in a response and as much in a request, ` +
+      `on ${plan.bulk} connections; ${plan.echoes} WebSocket messages of 64 bytes on ${plan.concurrency} connections; ` +
+      `${plan.trips} requests and messages on one connection; ${plan.h2} HTTP/2 requests by h2load. But for handshakes, ` +
+      "connections and HTTP/2, connecting is not counted.",
+    "A cookie keeps users on their servers in all of them (nginx: a random word whose hash picks the server; HAProxy: " +
+      "`cookie insert indirect nocache`, the server's name; Holdfast: signed). Each answer is checked byte by byte, and " +
+      "that it comes from its cookie's server. All reuse their connections to the servers (HAProxy: `http-reuse always`).",
+    "Clients of TLS speak TLS 1.3 with X25519 and AES-128-GCM. Each handshake that should resume a session is asked whether it did.",
+    `stream: ${plan.streams} chunked responses that bring 10 messages of 100 bytes a second each, ${plan.listenSeconds} s; ` +
+      "nginx with `proxy_buffering off`, HAProxy with `option http-no-delay`.",
+    `http, tls, idle memory: ${plan.idle} connections that have had their page, in a fresh process.`,
+  ];
+}
+
 export type WebTable = Extract<Table, "http" | "tls" | "stream">;
 export type WebLoad = Helper<WebJob, WebAnswer>;
 

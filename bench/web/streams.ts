@@ -11,7 +11,7 @@ const FILLING = Buffer.alloc(STREAM_MESSAGE_BYTES, STREAM_FILLING);
 const input = Buffer.alloc(64 * 1024);
 
 /** Takes a chunked body apart (RFC 9112 7.1) into messages of equal length, however a balancer has cut it. */
-class Reader {
+export class StreamReader {
   readonly #message = Buffer.alloc(STREAM_MESSAGE_BYTES);
   /** Bytes of the message that are here. */
   #here = 0;
@@ -62,7 +62,7 @@ class Reader {
   }
 }
 
-const readers = new WeakMap<Opened, Reader>();
+const readers = new WeakMap<Opened, StreamReader>();
 
 export function listen({ crowd, ones }: Open, seconds: number): Partial<WebAnswer> {
   const times: number[] = [];
@@ -95,10 +95,10 @@ export function listen({ crowd, ones }: Open, seconds: number): Partial<WebAnswe
   return { messages: times.length, ...percentiles(Float64Array.from(times)) };
 }
 
-function readerOf(one: Opened): Reader {
+function readerOf(one: Opened): StreamReader {
   const known = readers.get(one);
   if (known) return known;
-  const made = new Reader();
+  const made = new StreamReader();
   readers.set(one, made);
   return made;
 }

@@ -43,12 +43,20 @@ describe("the page of a run", () => {
 
   test("a row above 1.25 of HAProxy is marked as a defect, beside nginx it is not", () => {
     const samples = new Samples();
-    for (const { name } of peers) samples.add("tcp", "connection", name, name === "Holdfast" ? 130 : 100);
+    for (const { name } of peers) samples.add("tcp", ROWS[0].key, name, name === "Holdfast" ? 130 : 100);
     const row = report(facts, peers, ["tcp"], samples)
       .split("\n")
       .find((line) => line.includes(ROWS[0].title));
     expect(row).toBe(
       `| ${ROWS[0].title} (us) | 130.0 | 100.0 | 100.0 |  | 1.30 (1.30-1.30) **defect** | 1.30 (1.30-1.30) |`,
+    );
+  });
+
+  test("a row that is only told is not marked, however bad it is", () => {
+    const samples = new Samples();
+    for (const { name } of peers) samples.add("tls", "h2", name, name === "Holdfast" ? 200 : 100);
+    expect(report(facts, peers, ["tls"], samples)).toContain(
+      "| CPU for each HTTP/2 request (us) | 200.0 | 100.0 | 100.0 |  | 2.00 (2.00-2.00) | 2.00 (2.00-2.00) |",
     );
   });
 

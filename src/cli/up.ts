@@ -22,7 +22,7 @@ export function upCommand(): Command {
     const { readConfigFile } = await import("./config-file.ts");
     const config = readConfigFile(terminal, options.config);
     if (config === null) return Exit.UNUSABLE_FILE;
-    const { run } = await import("../balancer/control/up.ts");
+    const { run } = await import("../process/up.ts");
     const code = await run({
       file: options.config,
       dataFolder: options.data ?? dataFolder(config.data, options.config, process.env),

@@ -1,7 +1,7 @@
 /** The balancer of the demo: `holdfast up` as a process of its own, and what its log says. */
 import { join } from "node:path";
 import { ApiClient, socketIn } from "../api/client.ts";
-import { SUPERVISED } from "../balancer/control/supervisor.ts";
+import { SUPERVISED } from "../process/supervisor.ts";
 import { failure, OwnProcess, type SampleServer } from "./children.ts";
 
 const START_WITHIN_MS = 10_000;

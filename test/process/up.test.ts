@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { EventEmitter } from "node:events";
-import type { RunningBalancer } from "../../../src/balancer/control/running.ts";
-import { UpProcess } from "../../../src/balancer/control/up.ts";
-import { createLog } from "../../../src/observe/log.ts";
+import type { RunningBalancer } from "../../src/balancer/control/running.ts";
+import { createLog } from "../../src/observe/log.ts";
+import { UpProcess } from "../../src/process/up.ts";
 
 /** A process whose balancer shuts down as `shutdown` says. */
 function running(shutdown: () => Promise<void>) {

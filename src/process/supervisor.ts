@@ -3,8 +3,8 @@
  * when it ends in order. It opens nothing and reads nothing, so there is little that could crash it.
  */
 import { constants } from "node:os";
-import { openSink } from "../../observe/log.ts";
-import { ownCommand } from "../../program.ts";
+import { openSink } from "../observe/log.ts";
+import { ownCommand } from "../program.ts";
 
 /** Ends that are meant: done, refused to start, a file that cannot be used, a second signal. */
 const MEANT = new Set([0, 1, 78, 130, 143]);

@@ -13,7 +13,7 @@ import { combinedText, jsonText, milliseconds, NO_VALUE, quotedName, TimeText } 
 
 /** Names of what a request's record holds by number. */
 export interface RequestNames extends RecordNames {
-  /** The route at this position of the service's plan, as route-names.ts calls it. */
+  /** The route at this position of the service's plan, in the words of the file. */
   route(service: number, index: number): string | undefined;
 }
 
@@ -51,7 +51,7 @@ export class JsonRequestLog implements RequestLine {
       `,"route":${route < 0 ? NO_VALUE : quotedName(this.#names.route(service, route))}` +
       `,"pool":${pool < 0 ? NO_VALUE : quotedName(this.#names.pool(pool))}` +
       `,"server":${server === 0 ? NO_VALUE : quotedName(this.#names.server(server))}` +
-      `,"client":"${formatEndpoint(record.source, 0, record.sourcePort)}"` +
+      `,"client":"${clientText(record)}"` +
       `,"method":${text(record, RequestText.METHOD)}` +
       `,"host":${text(record, RequestText.HOST)}` +
       `,"target":${text(record, RequestText.TARGET)}` +
@@ -108,6 +108,11 @@ export class CombinedRequestLog implements RequestLine {
 /** Web servers write `HTTP/2.0` here. */
 function requestVersion({ version }: RequestRecord): string {
   return version === 20 ? "2.0" : (VERSIONS[version] ?? "1.1");
+}
+
+/** A proxy that is believed mostly says no port. */
+function clientText({ source, sourcePort }: RequestRecord): string {
+  return sourcePort === 0 ? formatAddress(source) : formatEndpoint(source, 0, sourcePort);
 }
 
 function text(record: RequestRecord, which: number): string {

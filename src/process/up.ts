@@ -16,6 +16,7 @@ import { systemTiming } from "../deadlines/timing.ts";
 import { HoldfastError } from "../errors.ts";
 import { createLog, type Log, openSink } from "../observe/log.ts";
 import { passDescriptors } from "../os/pass.ts";
+import { ProcessOutput } from "./output.ts";
 import { SUPERVISED, supervise } from "./supervisor.ts";
 
 /** A successor says that it answers on the admin socket, mostly within milliseconds. */
@@ -46,7 +47,8 @@ export async function serve(options: UpOptions): Promise<number> {
   const data = options.dataFolder;
   mkdirSync(data, { recursive: true, mode: 0o750 });
   const sink = openSink(config.log.file);
-  const log = createLog({ sink, level: config.log.level, node: hostname(), role: "balancer" });
+  const node = hostname();
+  const log = createLog({ sink, level: config.log.level, node, role: "balancer" });
   const socket = socketOf(data);
   const doormat = join(data, `takeover-${process.pid}.sock`);
   // Not only when the socket is needed: listening on the same ports would already take connections from the other one.
@@ -58,8 +60,8 @@ export async function serve(options: UpOptions): Promise<number> {
     file: options.file,
     config,
     data,
-    log,
-    sink,
+    node,
+    output: new ProcessOutput(node, log, sink),
     timing: systemTiming,
     randomBytes: (bytes) => new Uint8Array(randomBytes(bytes)),
     files: await fileLimit(),

@@ -1,5 +1,4 @@
 /** The running balancer: one object that owns memory, workers, listeners, checks and sessions. Main thread only. */
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { compareConfig } from "../../config/changes.ts";
 import { loadConfig } from "../../config/load.ts";
@@ -7,8 +6,6 @@ import type { Problem } from "../../config/problem.ts";
 import type { Config, Service } from "../../config/schema.ts";
 import type { Timing } from "../../deadlines/timing.ts";
 import { bug, HoldfastError } from "../../errors.ts";
-import { accessLines } from "../../observe/access-log.ts";
-import type { Log, LogSink } from "../../observe/log.ts";
 import type { TokenKey } from "../../protocols/rdp/token.ts";
 import type { Plan } from "../plan.ts";
 import { LAYOUT_VERSION } from "../shared/layout.ts";
@@ -41,10 +38,10 @@ import { Listeners } from "./listeners.ts";
 import { readHistogram } from "./measures.ts";
 import { Names } from "./names.ts";
 import { Neighbour } from "./neighbour.ts";
+import type { Output } from "./output.ts";
 import { longestIdleSec, makePlan } from "./planner.ts";
 import { RateMeter } from "./rates.ts";
-import { type AccessLines, NO_LINES, Records } from "./records.ts";
-import { routeNames } from "./route-names.ts";
+import { Records } from "./records.ts";
 import { fingerprintKey, tokenKeys } from "./secrets.ts";
 import { Servers } from "./servers.ts";
 import { connectionsOf, pageOf } from "./session-pages.ts";
@@ -73,8 +70,9 @@ export interface RunningOptions {
   readonly file: string;
   readonly config: Config;
   readonly data: string;
-  readonly log: Log;
-  readonly sink: LogSink;
+  /** What this machine calls itself. */
+  readonly node: string;
+  readonly output: Output;
   readonly timing: Timing;
   readonly randomBytes: (bytes: number) => Uint8Array;
   /** Descriptors that this process may open. */
@@ -101,7 +99,6 @@ export class RunningBalancer implements Balancer {
   readonly #fingerprintKey: Uint8Array;
   readonly #tokenKeys: readonly TokenKey[];
   readonly #ticketKeys: TicketKeys;
-  readonly #node = hostname();
   readonly #upSinceMs: number;
   readonly #events = new Set<(event: BalancerEvent) => void>();
   readonly #restarts: Record<string, number> = { threw: 0, hung: 0 };
@@ -133,7 +130,7 @@ export class RunningBalancer implements Balancer {
     this.#slots = new Slots(board, inheritance?.slots);
     const workers = config.workers ?? options.cores;
     this.#listeners = new Listeners(workers, inheritance?.listeners, inheritance?.listenerFds);
-    this.#administrative = new Administrative(data, (problem) => options.log.warn("state.problem", problem));
+    this.#administrative = new Administrative(data, (problem) => options.output.log.warn("state.problem", problem));
     this.#servers = new Servers({
       board,
       slots: this.#slots,
@@ -151,8 +148,8 @@ export class RunningBalancer implements Balancer {
       layout: this.#shared.layout,
       slots: this.#slots,
       directory: this.#directory,
-      accessLines: this.#accessLines(config),
-      sink: options.sink,
+      accessLines: options.output.accessLines(config, this.#slots, this.#fingerprintKey),
+      sink: options.output,
     });
     this.#forgetting = new Forgetting({
       sticky,
@@ -303,31 +300,6 @@ export class RunningBalancer implements Balancer {
     });
   }
 
-  #accessLines(config: Config): AccessLines {
-    const { access, format, users } = config.log;
-    if (!access) return NO_LINES;
-    const services = Object.values(config.services);
-    const slotOf = (service: Service) => this.#slots.service(service.name);
-    const routes = new Map(services.map((service) => [slotOf(service), routeNames(service)]));
-    const http = new Set(services.filter(({ protocol }) => protocol === "http").map(slotOf));
-    return accessLines({
-      node: this.#node,
-      users,
-      fingerprintKey: this.#fingerprintKey,
-      format,
-      isHttp: (slot) => http.has(slot),
-      names: {
-        service: (slot) => this.#slots.serviceName(slot),
-        route: (slot, index) => routes.get(slot)?.[index],
-        pool: (slot) => this.#slots.poolName(slot),
-        server: (id) => {
-          const name = this.#slots.nameOf(id);
-          return name?.slice(name.indexOf("/") + 1);
-        },
-      },
-    });
-  }
-
   // What goes on by itself
 
   #drainRecords(): void {
@@ -427,7 +399,7 @@ export class RunningBalancer implements Balancer {
     const predecessor = this.#predecessor;
     return makeStatus({
       config: this.#config,
-      node: this.#node,
+      node: this.#options.node,
       upSinceMs: this.#upSinceMs,
       nowMs: timing.wallClock(),
       generation: this.#generation,
@@ -475,7 +447,7 @@ export class RunningBalancer implements Balancer {
       requests: Object.fromEntries(requests),
       lost: {
         records: this.#records.dropped(this.#allColumns()),
-        logLines: this.#options.sink.dropped(),
+        logLines: this.#options.output.dropped(),
         untrackedSources: this.#shared.sources.untracked(),
         stickyWrites: this.#shared.sticky.contended(),
       },
@@ -534,10 +506,9 @@ export class RunningBalancer implements Balancer {
     await this.#workers.adopt(this.#generation.number);
     this.#servers.declare(next);
     this.#listeners.closeUnwanted();
-    this.#options.log.setLevel(next.log.level);
-    // Whoever moved the log file away tells by a reload, as SIGHUP is one.
-    this.#options.sink.reopen();
-    this.#records.setAccessLines(this.#accessLines(next));
+    const { output } = this.#options;
+    output.follow(next);
+    this.#records.setAccessLines(output.accessLines(next, this.#slots, this.#fingerprintKey));
     this.#reloads.success++;
     this.#lastReload = { success: true, atMs: this.#generation.atMs };
     const open = Object.values(next.services).reduce(
@@ -638,7 +609,7 @@ export class RunningBalancer implements Balancer {
   }
 
   #tell(level: "info" | "warn" | "error", event: string, msg: string, details: object): void {
-    this.#options.log[level](event, msg, details);
+    this.#options.output.log[level](event, msg, details);
     const told = { time: new Date(this.#options.timing.wallClock()).toISOString(), event, msg, ...details };
     for (const listener of this.#events) listener(told);
   }

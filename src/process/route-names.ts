@@ -1,6 +1,6 @@
 /** What logs call the routes of a service: what a route asks for, in the words of the file. */
-import type { Service } from "../../config/schema.ts";
-import { formatCidr } from "../../protocols/address.ts";
+import type { Service } from "../config/schema.ts";
+import { formatCidr } from "../protocols/address.ts";
 
 type Route = Service["routes"][number];
 

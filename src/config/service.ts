@@ -96,7 +96,7 @@ export const service = section("a service", {
   trust: oneOrMany(network, 256, 0)
     .prefault([])
     .describe(
-      "Networks whose PROXY headers are believed: the client behind them is the `source`. For `http` also those whose `X-Forwarded-…` stay with `forwarded: append`, and whose `X-Request-Id` is kept.",
+      "Proxies in front that are believed: the client that their PROXY header names is the `source`. For `http` also the one that their `X-Forwarded-For` names, for each request (`Forwarded` where there is none and `forwarded` is `standard`). Their `X-Forwarded-…` stay with `forwarded: append`, and their `X-Request-Id` is kept.",
     ),
   "accept-proxy": yesNo
     .prefault(false)

@@ -187,6 +187,12 @@ export function inCidr(cidr: Cidr, bytes: Uint8Array, at = 0): boolean {
   return rest === 0 || (bytes[at + whole]! ^ cidr.address[whole]!) >> (8 - rest) === 0;
 }
 
+/** Is the address at `bytes[at]` in one of the blocks? */
+export function inNetworks(networks: readonly Cidr[], bytes: Uint8Array, at = 0): boolean {
+  for (let i = 0; i < networks.length; i++) if (inCidr(networks[i]!, bytes, at)) return true;
+  return false;
+}
+
 /** Clears all but the first `bits` (0-128) bits of the address at `bytes[at]`. */
 export function maskAddress(bytes: Uint8Array, at: number, bits: number): void {
   const whole = bits >> 3;

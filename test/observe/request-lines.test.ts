@@ -100,15 +100,23 @@ describe("a request's line in JSON", () => {
     expect(Object.keys(JSON.parse(json.line(refused)))).toEqual(Object.keys(entry));
   });
 
+  test("has no port of a client whose proxy has not said it", () => {
+    const record = ended();
+    record.sourcePort = 0;
+    record.source.set(parseAddress("192.0.2.1")!);
+    expect(JSON.parse(json.line(record)).client).toBe("192.0.2.1");
+  });
+
   test("says null for what a request that was refused never had", () => {
     const refused = new RequestRecord();
     refused.source.set(parseAddress("2001:db8::1")!);
+    refused.sourcePort = 4711;
     expect(JSON.parse(json.line(refused))).toMatchObject({
       requestId: null,
       service: null,
       route: null,
       server: null,
-      client: "[2001:db8::1]:0",
+      client: "[2001:db8::1]:4711",
       method: null,
       status: null,
       tls: null,

@@ -1,6 +1,6 @@
 /** A service as a worker runs it: its plan, its pools ready to be asked, and what differs by protocol. */
 import { localAddress, socketAddress } from "../../os/socket.ts";
-import { type Cidr, inCidr } from "../../protocols/address.ts";
+import { inNetworks } from "../../protocols/address.ts";
 import { MAX_PROXY_V1, MAX_WRITTEN_V2, writeProxyV1, writeProxyV2 } from "../../protocols/proxy.ts";
 import { NO_SERVER_REFUSAL } from "../../protocols/rdp/connection-confirm.ts";
 import type { Candidate } from "../candidate.ts";
@@ -49,9 +49,9 @@ export class ServiceRuntime {
     return this.#router.route(client);
   }
 
-  /** Is the peer one whose PROXY header is believed? */
+  /** Is the peer one that is believed for whom it speaks? */
   trusts(address: Uint8Array): boolean {
-    return isIn(this.plan.trust, address);
+    return inNetworks(this.plan.trust, address);
   }
 
   /** The kernel's form of a server's address, with the service's own port if it has one. */
@@ -92,9 +92,4 @@ export class ServiceRuntime {
         return null;
     }
   }
-}
-
-function isIn(networks: readonly Cidr[], address: Uint8Array): boolean {
-  for (const network of networks) if (inCidr(network, address)) return true;
-  return false;
 }

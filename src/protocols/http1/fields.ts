@@ -166,6 +166,13 @@ export class FieldTable {
     return -1;
   }
 
+  /** The last field that is a `code` (not OTHER), in front of `before`; -1: none. */
+  findLast(code: number, before = this.count): number {
+    if ((this.present & (1 << code)) === 0) return -1;
+    for (let i = before - 1; i >= 0; i--) if (this.codes[i] === code) return i;
+    return -1;
+  }
+
   /** The first field called `name` (in lower case) at `from` or behind it; -1: none. Dropped ones are not there. */
   findName(bytes: Uint8Array, name: Uint8Array, from = 0): number {
     for (let i = from; i < this.count; i++) {

@@ -21,7 +21,7 @@ const HOST_END = ascii('"');
 const PROTO_HTTP = ascii(";proto=http");
 const PROTO_HTTPS = ascii(";proto=https");
 
-/** What a trusted peer has said of the client is kept; lists get a new end. */
+/** What a trusted peer has said of the client is kept; lists get a new end, which is the peer itself. */
 const SINGLE = (1 << Field.X_FORWARDED_PROTO) | (1 << Field.X_FORWARDED_PORT) | (1 << Field.X_FORWARDED_HOST);
 const ALL = SINGLE | (1 << Field.X_FORWARDED_FOR) | (1 << Field.FORWARDED);
 
@@ -52,7 +52,7 @@ export function writeForwarded(
   if ((left & (1 << Field.X_FORWARDED_FOR)) === 0) {
     next = copyAll(FOR_LINE, into, next);
     if (appends) next = writeList(bytes, head, Field.X_FORWARDED_FOR, into, next);
-    next = endLine(into, next + writeAddressText(into, next, facts.source, 0));
+    next = endLine(into, next + writeAddressText(into, next, appends ? facts.peer : facts.source, 0));
   }
   if ((left & (1 << Field.X_FORWARDED_PROTO)) === 0) {
     next = copyAll(facts.secure ? PROTO_HTTPS_LINE : PROTO_HTTP_LINE, into, next);
@@ -68,7 +68,7 @@ export function writeForwarded(
   if (!rules.standard || (left & (1 << Field.FORWARDED)) !== 0) return next;
   next = copyAll(FORWARDED_LINE, into, next);
   if (appends) next = writeList(bytes, head, Field.FORWARDED, into, next);
-  return endLine(into, writeElement(bytes, head, facts, into, next));
+  return endLine(into, writeElement(bytes, head, appends ? facts.peer : facts.source, facts.secure, into, next));
 }
 
 /** The values of all fields of one kind, each with a comma behind it. */
@@ -85,15 +85,22 @@ function writeList(bytes: Uint8Array, head: RequestHead, code: number, into: Uin
 }
 
 /** `for=192.0.2.1;host="a";proto=https`. */
-function writeElement(bytes: Uint8Array, head: RequestHead, facts: RequestFacts, into: Uint8Array, at: number): number {
-  const ipv4 = isIPv4(facts.source);
+function writeElement(
+  bytes: Uint8Array,
+  head: RequestHead,
+  source: Uint8Array,
+  secure: boolean,
+  into: Uint8Array,
+  at: number,
+): number {
+  const ipv4 = isIPv4(source);
   let next = copyAll(ipv4 ? FOR : FOR_IPV6, into, at);
-  next += writeAddressText(into, next, facts.source, 0);
+  next += writeAddressText(into, next, source, 0);
   if (!ipv4) next = copyAll(IPV6_END, into, next);
   if (head.hostEnd > head.hostAt) {
     next = copyAll(HOST, into, next);
     next = copySpan(bytes, head.hostAt, head.hostEnd, into, next);
     next = copyAll(HOST_END, into, next);
   }
-  return copyAll(facts.secure ? PROTO_HTTPS : PROTO_HTTP, into, next);
+  return copyAll(secure ? PROTO_HTTPS : PROTO_HTTP, into, next);
 }

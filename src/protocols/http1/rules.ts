@@ -48,6 +48,8 @@ export class RequestRules {
 export interface RequestFacts {
   /** The client's address, 16 bytes. */
   source: Uint8Array;
+  /** Where the request came from: the client, or the trusted peer that speaks for it. 16 bytes. */
+  peer: Uint8Array;
   /** The peer may say for whom it speaks: with `append`, what it forwards is kept. */
   trusted: boolean;
   /** The client speaks TLS. */

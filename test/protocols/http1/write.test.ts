@@ -28,6 +28,7 @@ function factsWith(change: Partial<RequestFacts>): RequestFacts {
     requestId: new Uint8Array(0),
     requestIdLength: 0,
     fallbackHost: text("10.0.0.9:8080"),
+    peer: parseAddress("192.0.2.7")!,
     close: false,
     ...change,
   };

@@ -146,7 +146,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
   }
 
   get tlsVersion(): number {
-    return this.#connection!.tlsVersion;
+    return this.#connection!.peer.tlsVersion;
   }
 
   get requestId(): Uint8Array {
@@ -183,14 +183,15 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     this.#keep = !head.close && !connection.isLast;
     this.clientMaySendMore = !head.close;
     this.toServer.begin(head.body, false);
-    connection.client.request = this.input;
+    connection.peer.requestBegins(this.input, connection.service);
     if (head.method === Method.CONNECT) {
       // What follows may be meant for the tunnel, and is not read as requests.
       this.#keep = false;
       this.clientMaySendMore = true;
       return this.#refuse(405, RefusalCode["bad-request"], EndCode["not-allowed"]);
     }
-    if (this.#http!.plan.requestId) this.name.give(connection, this.input, this.#plane.journal.idHigh);
+    if (this.#http!.plan.requestId)
+      this.name.give(connection, connection.peer.trusted, this.input, this.#plane.journal.idHigh);
     if (this.#http!.limitsSources && !this.#admit()) return;
     const route = connection.service.routeOf(connection.client);
     this.route = route;
@@ -494,7 +495,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     facts.close = !this.#keep && body !== TUNNEL;
     facts.keepAlive = this.#keep && asked.minorVersion === 0;
     let end = writeResponseHead(buffer, head, responseRules, facts, out, 0);
-    if (end > 0) end = writeFields(client, placement.decision, connection.secure, nowSec, out, end);
+    if (end > 0) end = writeFields(client, placement.decision, connection.peer.secure, nowSec, out, end);
     end = endHead(out, end);
     if (end < 0) return this.#badAnswer();
     const headEnd = end;
@@ -646,7 +647,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     const { bytes, head } = this.input;
     const http = this.#http!;
     if (plan.kind === "fixed") return this.#answerOurselves(http.fixed(plan));
-    const location = locationFor(plan, bytes, head, this.#connection!.secure);
+    const location = locationFor(plan, bytes, head, this.#connection!.peer.secure);
     if (location === undefined) return this.#answerOurselves(http.answer(400));
     this.#answerOurselves(http.redirect(plan.status, location));
   }
@@ -714,7 +715,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     this.toClient.dispose(tools);
     if (this.#sourceSlot >= 0) this.#plane.sources.release(this.#sourceSlot);
     this.#sourceSlot = UNTRACKED;
-    this.#connection!.client.request = null;
+    this.#connection!.peer.requestOver();
     this.#connection = null;
     this.#http = null;
     this.#headPart = NO_BYTES;

@@ -10,11 +10,7 @@
  *
  * Between two requests it holds no buffer. Requests that come in one piece are served in their order, one at a time.
  */
-import { localAddress, localPort } from "../../../os/socket.ts";
-import { formatEndpoint } from "../../../protocols/address.ts";
-import { ascii } from "../../../protocols/ascii.ts";
 import { statusOf } from "../../../protocols/http1/reasons.ts";
-import type { RequestFacts } from "../../../protocols/http1/write.ts";
 import type { Candidate } from "../../candidate.ts";
 import type { Client } from "../../client.ts";
 import { Decision } from "../../decide.ts";
@@ -29,6 +25,8 @@ import type { ServiceRuntime } from "../service.ts";
 import { Timed } from "../timers.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HttpWorker } from "./http-worker.ts";
+import { OwnConnection } from "./own-connection.ts";
+import { Peer } from "./peer.ts";
 
 const HEAD = 0;
 const EXCHANGE = 1;
@@ -45,13 +43,14 @@ const LINGER_READS = 16;
 /** Pipelined requests that are answered in one turn of the loop, so that one client lets the others live. */
 const REQUESTS_IN_TURN = 16;
 const NO_BYTES = new Uint8Array(0);
-const ONE_BYTE = new Uint8Array(1);
 /** Which server it was is said of each request. */
 const NOWHERE = { decision: new Decision(), attempts: 0, queueMs: -1, connectMs: -1 };
 
 export class HttpConnection extends Timed implements Served, ChannelOwner, Unfinished, Journaled {
   readonly worker: HttpWorker;
   readonly visit: Visit;
+  readonly peer: Peer;
+  /** The peer, or whom the request that is being served is from. */
   readonly client: Client;
   readonly number: number;
   readonly acceptedMs: number;
@@ -64,18 +63,8 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
   bytesIn = 0;
   bytesOut = 0;
   requests = 0;
-  /** The client speaks TLS; what it forwards is believed. */
-  readonly secure: boolean;
-  readonly trusted: boolean;
-  /** 12 or 13; 0: none. */
-  readonly tlsVersion: number;
-  /** The port that it has dialled; -1: nobody has asked yet. */
-  #port = -1;
-  #fallbackHost: Uint8Array = NO_BYTES;
-  /** A connection of this client alone, which nobody else may be served over; and where it leads. */
-  #own: Channel | null = null;
-  #ownServer: Candidate | null = null;
-  #ownPort = 0;
+  /** Made where it is needed. */
+  #own: OwnConnection | null = null;
   readonly #plane: WorkerContext;
   #state = HEAD;
   /** While a request is being read or served. */
@@ -93,14 +82,12 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
     this.worker = worker;
     this.#plane = worker.plane;
     this.visit = visit;
+    this.peer = new Peer(visit);
     this.client = visit.client;
     this.service = visit.service;
     this.number = visit.number;
     this.acceptedMs = visit.acceptedMs;
     this.startedMs = visit.startedMs;
-    this.secure = visit.tls !== null;
-    this.tlsVersion = visit.tls === null ? 0 : visit.tls.version === "TLSv1.3" ? 13 : 12;
-    this.trusted = visit.service.trusts(visit.client.source);
     this.#dueMs = visit.firstBytesDueMs;
   }
 
@@ -119,8 +106,7 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
     return this;
   }
 
-  onChannel(channel: Channel): void {
-    if (channel === this.#own) return this.#ownChanged(channel);
+  onChannel(): void {
     switch (this.#state) {
       case HEAD:
         return this.#serve();
@@ -129,24 +115,6 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
       case LINGERING:
         return this.#linger();
     }
-  }
-
-  /** What servers are told of the client. */
-  tell(facts: RequestFacts): void {
-    if (this.#port < 0) this.#port = localPort(this.visit.clientFd);
-    facts.source = this.client.source;
-    facts.trusted = this.trusted;
-    facts.secure = this.secure;
-    facts.port = this.#port;
-    facts.fallbackHost = this.#fallbackHost;
-  }
-
-  /** A client that names no host (HTTP/1.0) is taken to mean the address that it has dialled. */
-  nameHost(): void {
-    if (this.#fallbackHost.length > 0) return;
-    const address = new Uint8Array(16);
-    const port = localAddress(this.visit.clientFd, address);
-    this.#fallbackHost = ascii(formatEndpoint(address, 0, port));
   }
 
   // Deadlines
@@ -233,8 +201,15 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
     this.#state = EXCHANGE;
     this.#headBegun = false;
     this.requests++;
-    if (this.requests > 1) this.service = this.#plane.newest(this.service);
+    if (this.requests > 1) this.#takeNewestPlan();
     exchange.begin(this, used);
+  }
+
+  #takeNewestPlan(): void {
+    const service = this.#plane.newest(this.service);
+    if (service === this.service) return;
+    this.service = service;
+    this.peer.trustAsIn(service);
   }
 
   /** Waits for the next head, or for the rest of it. */
@@ -341,7 +316,7 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
       exchange.abandon(end);
       this.worker.giveExchange(exchange);
     }
-    this.#own?.close(false);
+    this.#own?.close();
     // A stream's connection tells of its end itself.
     if (this.visit.channel.fd >= 0) plane.journal.ended(this, end, plane.nowMs);
     this.visit.finish(end, withReset);
@@ -351,24 +326,12 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
 
   /** Keeps it for the next request of this client. */
   keepOwn(server: Candidate, port: number, channel: Channel): void {
-    this.#own?.close(false);
-    channel.owner = this;
-    this.#own = channel;
-    this.#ownServer = server;
-    this.#ownPort = port;
+    this.#own ??= new OwnConnection();
+    this.#own.keep(server, port, this.client, channel);
   }
 
   takeOwn(server: Candidate, port: number): Channel | null {
-    const channel = this.#own;
-    if (channel === null || this.#ownServer !== server || this.#ownPort !== port) return null;
-    this.#own = null;
-    return channel;
-  }
-
-  #ownChanged(channel: Channel): void {
-    if (!channel.readable || channel.read(ONE_BYTE, 1) === NOTHING_YET) return;
-    this.#own = null;
-    channel.close(false);
+    return this.#own === null ? null : this.#own.take(server, port, this.client);
   }
 
   // For the record of its end

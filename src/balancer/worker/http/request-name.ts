@@ -11,8 +11,6 @@ const HYPHEN = 0x2d;
 /** Whose request it is, and which of them. */
 export interface Named {
   readonly number: number;
-  /** Who it comes from may name requests itself. */
-  readonly trusted: boolean;
   readonly requests: number;
 }
 
@@ -25,9 +23,9 @@ export class RequestName {
 
   /**
    * Names a request: by its connection's id without `c-` (see connectionIdText), a hyphen and its number there, so that the
-   * name finds the lines of both in the access log; or keeps the name it has, from those whom we trust.
+   * name finds the lines of both in the access log; or keeps the name it has, where its peer is `trusted`.
    */
-  give({ number, trusted, requests }: Named, { bytes, head }: HttpRequest, idHigh: number): void {
+  give({ number, requests }: Named, trusted: boolean, { bytes, head }: HttpRequest, idHigh: number): void {
     const given = trusted ? head.fields.find(Field.X_REQUEST_ID) : -1;
     this.isOurs = given < 0;
     if (given < 0) this.#write(idHigh, number, requests);

@@ -12,6 +12,7 @@ const NO_BYTES = new Uint8Array(0);
 export class RequestWriter {
   readonly #facts: RequestFacts = {
     source: new Uint8Array(16),
+    peer: new Uint8Array(16),
     trusted: false,
     secure: false,
     port: 0,
@@ -35,8 +36,8 @@ export class RequestWriter {
   ): number {
     const facts = this.#facts;
     const { bytes, head } = request;
-    if (head.hostEnd === head.hostAt) connection.nameHost();
-    connection.tell(facts);
+    if (head.hostEnd === head.hostAt) connection.peer.nameHost();
+    connection.peer.tell(facts);
     facts.requestId = name.bytes;
     facts.requestIdLength = name.isOurs ? name.length : 0;
     facts.close = decision.pool!.plan.keepAlive.connections === 0;

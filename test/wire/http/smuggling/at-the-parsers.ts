@@ -16,6 +16,7 @@ export const LIMITS: HeadLimits = { head: 16_384, target: 8192, fields: 100 };
 const RULES = new RequestRules({ set: [], remove: [], forwarded: { mode: "off", standard: false } });
 const FACTS: RequestFacts = {
   source: new Uint8Array(16),
+  peer: new Uint8Array(16),
   trusted: false,
   secure: false,
   port: 80,

@@ -40,6 +40,11 @@ const CLOSED = 3;
 const LINGER_MS = 5_000;
 const LINGER_BYTES = 16 << 20;
 const LINGER_READS = 16;
+/**
+ * How long a connection that nothing is asked over waits for a last request once this process takes no others: a request
+ * may be on its way, and a client whose request is met by an end cannot know whether it was served.
+ */
+const LAST_CALL_MS = 2_000;
 /** Pipelined requests that are answered in one turn of the loop, so that one client lets the others live. */
 const REQUESTS_IN_TURN = 16;
 const NO_BYTES = new Uint8Array(0);
@@ -141,6 +146,7 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
     // A client that has begun a request is told; one that has only connected, or that has had its answers, is not.
     const refusal = RefusalCode["first-bytes-timeout"];
     if (this.#headBegun) return this.#refuse(408, refusal, EndCode["first-bytes-timeout"]);
+    if (this.isLast) return this.finish(EndCode["taken-over"], false);
     if (this.requests > 0) return this.finish(EndCode["idle-timeout"], false);
     this.service.view.count(ServiceCounter.REFUSED + refusal, 1);
     this.finish(EndCode["first-bytes-timeout"], false);
@@ -219,7 +225,7 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
       this.#exchange = null;
       this.worker.giveExchange(exchange);
       if (this.requests === 0) return this.due(this.visit.firstBytesDueMs);
-      if (this.isLast) return this.finish(EndCode["client-closed"], false);
+      if (this.isLast) return this.due(this.#plane.nowMs + LAST_CALL_MS);
       return this.due(this.#plane.nowMs + this.service.plan.http!.timeouts.keepAlive);
     }
     if (this.#headBegun) return;
@@ -299,9 +305,8 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
 
   windDown(): void {
     this.isLast = true;
-    if (this.#state === HEAD && (this.#exchange?.input.isEmpty ?? true)) {
-      this.finish(EndCode["taken-over"], false);
-    }
+    const isResting = this.#state === HEAD && (this.#exchange?.input.isEmpty ?? true);
+    if (isResting) this.due(Math.min(this.#dueMs, this.#plane.nowMs + LAST_CALL_MS));
   }
 
   /** The only end, whatever the state. */

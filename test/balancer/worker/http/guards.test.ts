@@ -327,20 +327,41 @@ describe("a server that is full", () => {
 });
 
 describe("when this process takes nothing new any more", () => {
-  test("a connection between two requests ends, and one with a request in progress behind its answer", async () => {
+  async function rested() {
     await open();
     const resting = await stage.client(GET);
     const server = await stage.visitor();
     await textUntil(server, GET);
     server.send(OK);
     await textUntil(resting, "ok");
+    return { resting, server };
+  }
+
+  test("a connection between two requests ends, and one with a request in progress behind its answer", async () => {
+    const { resting, server } = await rested();
     const busy = await stage.client(GET);
     await textUntil(server, GET + GET);
     stage.rig.stopListening();
-    expect(await resting.ended).toBe("closed");
     server.send(OK);
     expect(await textUntil(busy, "ok")).toContain("Connection: close\r\n");
     expect(await busy.ended).toBe("closed");
+    expect(await resting.ended).toBe("closed");
+  });
+
+  test("a request that was on its way is answered, and told that it was the last", async () => {
+    const { resting, server } = await rested();
+    const silent = await stage.client("");
+    await stage.rig.until("both to be there", () => stage.rig.service("web").open() === 2);
+    stage.rig.stopListening();
+    // It does one after the other: what comes now comes behind it.
+    await stage.rig.end({ most: 0 }, "shutdown");
+    for (const [earlier, client] of [resting, silent].entries()) {
+      client.send(GET);
+      await textUntil(server, GET.repeat(2 + earlier));
+      server.send(OK);
+      expect(await textUntil(client, "Connection: close\r\n\r\nok")).toContain("200 OK");
+      expect(await client.ended).toBe("closed");
+    }
   });
 });
 

@@ -31,7 +31,7 @@ function makeCertificate(folder: string, name: string, key: string[]): Certifica
     key: join(folder, `${name}.key`),
     both: join(folder, `${name}.pem`),
   };
-  const identity = ["-subj", `/CN=${HOST}`, "-addext", `subjectAltName=DNS:${HOST}`, "-days", "30"];
+  const identity = ["-subj", `/CN=${HOST}`, "-addext", `subjectAltName=DNS:${HOST}`, "-days", "365"];
   const made = Bun.spawnSync(
     ["openssl", "req", "-x509", "-nodes", ...key, ...identity, "-keyout", files.key, "-out", files.cert],
     { stderr: "pipe" },

@@ -50,6 +50,11 @@ export const ENDS = [
   "tls-failed",
   // Only of an HTTP request: it was answered, and neither side closed.
   "complete",
+  // Of an HTTP request, and of the connection whose last one it was: the request's body was too slow (408), the server did
+  // not begin to answer in time (504), or what it answered is no HTTP that could be passed on (502).
+  "body-timeout",
+  "response-timeout",
+  "bad-answer",
 ] as const;
 export type End = (typeof ENDS)[number];
 

@@ -27,6 +27,8 @@ export abstract class Channel {
   endIsNear = false;
   /** It was lost, or both ways have ended, before anybody read that: nothing written will arrive. */
   broken = false;
+  /** `read` gave the end, and TLS did not: the peer's socket has ended without close_notify, perhaps cut off by somebody else. */
+  truncated = false;
   /** errno of the loss; 0: not lost, or not by the kernel's word. */
   lostBy = 0;
   owner: ChannelOwner;

@@ -42,8 +42,6 @@ export interface JournaledRequest {
   readonly bytesOut: number;
 }
 
-const FIRST_BAD_STATUS = 500;
-
 export class HttpJournal {
   readonly #ring: RingWriter;
   readonly #idHigh: number;
@@ -66,7 +64,6 @@ export class HttpJournal {
     const durationMs = nowMs - request.begunMs;
     view.answered(request.status, durationMs / 1000);
     if (attempts > 0) view.count(reused ? ServiceCounter.REUSED : ServiceCounter.DIALLED, 1);
-    if (attempts > 0) judge(request);
     if (this.everyRequest) this.#write(request, end, durationMs);
   }
 
@@ -118,10 +115,4 @@ export class HttpJournal {
     const index = fields.find(code);
     if (index >= 0) this.#record.setText(text, bytes, fields.valueAt(index), fields.valueEnd(index));
   }
-}
-
-/** Where bad answers in a row matter, counts them: 5xx, ours for a server that failed among them. No answer says nothing. */
-function judge({ placement: { decision }, status }: JournaledRequest): void {
-  if (decision.pool === null || decision.pool.plan.outliers === null || status === 0) return;
-  decision.server?.view.answered(status < FIRST_BAD_STATUS);
 }

@@ -1,4 +1,4 @@
-/** What is told of an HTTP request that is over: counters, a record where one is wanted, and whether its server did well. */
+/** What is told of an HTTP request that is over: counters, and a record where one is wanted. */
 import { expect, test } from "bun:test";
 import { NONE_TRIED } from "../../../src/balancer/candidate.ts";
 import { Decision, decide } from "../../../src/balancer/decide.ts";
@@ -7,14 +7,12 @@ import { RingReader, RingWriter } from "../../../src/balancer/shared/ring.ts";
 import { ServiceCounter } from "../../../src/balancer/shared/service-view.ts";
 import { EndCode } from "../../../src/balancer/shared/words.ts";
 import { HttpJournal, type JournaledRequest } from "../../../src/balancer/worker/http-journal.ts";
-import { asks, NOW, Rig, serverOf } from "../rig.ts";
+import { asks, NOW, Rig } from "../rig.ts";
 import { testMemory } from "../shared/shared-memory.ts";
 
-const OUTLIERS = { consecutive: 5, baseMs: 30_000, longestMs: 300_000, mostShare: 0.5 };
-
-function rig(outliers: typeof OUTLIERS | null = OUTLIERS) {
+function rig() {
   const { board, ...rest } = new Rig();
-  const pool = new Rig().pool({ servers: { a: {} }, outliers });
+  const pool = new Rig().pool({ servers: { a: {} } });
   const { buffer, layout } = testMemory();
   const journal = new HttpJournal(new RingWriter(buffer, layout, 1), 77);
   const reader = new RingReader(buffer, layout, 1);
@@ -53,7 +51,7 @@ function rig(outliers: typeof OUTLIERS | null = OUTLIERS) {
     const from = record.textAt[text]!;
     return Buffer.from(record.room).toString("latin1", from, from + record.lengthOf(text));
   };
-  return { ...rest, journal, view, tell, read, badAnswers: () => serverOf(pool, "a").view.badAnswers() };
+  return { ...rest, journal, view, tell, read };
 }
 
 test("a request is counted by its class, its duration, and by whether its connection was new", () => {
@@ -97,23 +95,4 @@ test("a head that was refused has a record without texts", () => {
   const { tell, read } = rig();
   tell({ client: { ...asks([]), request: null }, status: 400, route: null }, 0);
   expect(read(RequestText.METHOD)).toBe("");
-});
-
-test("bad answers in a row are counted for the server that gave them, and one good answer ends the row", () => {
-  const { tell, badAnswers } = rig();
-  tell({ status: 500 });
-  tell({ status: 502 });
-  tell({ status: 0 });
-  expect(badAnswers()).toBe(2);
-  tell({ status: 404 });
-  expect(badAnswers()).toBe(0);
-  // Our own, for want of a server.
-  tell({ status: 503 }, 0);
-  expect(badAnswers()).toBe(0);
-});
-
-test("where nobody is left out for answers, none are counted", () => {
-  const { tell, badAnswers } = rig(null);
-  tell({ status: 500 });
-  expect(badAnswers()).toBe(0);
 });

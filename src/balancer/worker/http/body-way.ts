@@ -156,7 +156,7 @@ export class BodyWay {
     const framing = this.#framing;
     const most = framing > 0 && framing < READ_BYTES ? framing : READ_BYTES;
     const read = source.read(buffer, most);
-    if (read <= 0) return this.#nothingRead(read);
+    if (read <= 0) return this.#nothingRead(source, read);
     if (read < READ_BYTES) this.#fullReads = 0;
     else this.#fullReads++;
     if (framing === CHUNKED) return this.#copyChunks(buffer, read, sink);
@@ -189,9 +189,10 @@ export class BodyWay {
     return MORE;
   }
 
-  #nothingRead(read: number): number {
+  #nothingRead(source: Channel, read: number): number {
     if (read === NOTHING_YET) return WAITING;
-    if (read === 0 && this.#framing === UNTIL_CLOSE) {
+    // RFC 9112 9.8: an end that TLS does not vouch for is no end of a body.
+    if (read === 0 && this.#framing === UNTIL_CLOSE && !source.truncated) {
       this.arrived = true;
       return MORE;
     }
@@ -218,7 +219,7 @@ export class BodyWay {
     const read = source.spliceInto(pipe, this.#framing > 0 ? Math.min(this.#framing, SPLICE_BYTES) : SPLICE_BYTES);
     if (read <= 0) {
       this.#releasePipe(tools);
-      return this.#nothingRead(read);
+      return this.#nothingRead(source, read);
     }
     this.#count(read);
     this.#piped = read;

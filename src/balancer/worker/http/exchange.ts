@@ -71,6 +71,8 @@ const TUNNELLING = 5;
 
 /** In the ledger: a descriptor that counts against nobody. */
 const UNTRACKED_SOURCE = -1;
+/** Answers from it on are the server's fault. */
+const FIRST_BAD_STATUS = 500;
 /** An exchange that lasts so long gives back its buffer: thousands may wait for news. */
 const LASTS_MS = 1_000;
 /** Later than anything: somebody else has the deadline. */
@@ -418,8 +420,11 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
       case SINK_LOST:
         return this.#connection!.finish(EndCode["client-reset"], false);
       case CUT_OFF:
-      case MALFORMED:
+        this.#blame();
         return this.#cutOff(EndCode[toClient.lost ? "server-reset" : "server-closed"]);
+      case MALFORMED:
+        this.#blame();
+        return this.#cutOff(EndCode["bad-answer"]);
     }
     this.#afterPiece();
   }
@@ -506,7 +511,6 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
       this.#own ||= asksWhoConnects(buffer, head) || placement.decision.pool!.plan.sendProxy !== "off";
       this.#serverKeeps = !head.close && body !== UNTIL_CLOSE && from + toClient.used === to;
     }
-    placement.decision.server!.view.answered(head.status < 500);
     this.status = head.status;
     this.firstByteMs = nowMs - this.begunMs;
     this.#headsOut += headEnd;
@@ -534,6 +538,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     const server = this.#server!;
     const { server: on, pool } = this.placement.decision;
     this.#server = null;
+    on!.view.answered(this.status < FIRST_BAD_STATUS);
     const complete = this.toServer.arrived && !this.toServer.holding;
     this.#count();
     if (this.#sourceSlot >= 0 && server.fd >= 0) this.#plane.ledger.setSource(server.fd, UNTRACKED_SOURCE);
@@ -546,6 +551,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
   #beginTunnel(fromServer: Uint8Array): void {
     const server = this.#server!;
     this.#state = TUNNELLING;
+    this.placement.decision.server!.view.answered(true);
     const { input } = this;
     const fromClient = input.bytes.slice(this.#bodyAt, input.end);
     const unsent = this.toClient.takeHeld();
@@ -574,7 +580,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     this.#refuse(502, -1, EndCode[lost ? "server-reset" : "server-closed"]);
   }
 
-  /** The server has given no answer that can be passed on. */
+  /** The server has given no answer that can be passed on, or only a part of one. */
   #blame(): void {
     const { view } = this.placement.decision.server!;
     view.count(ServerCounter.FAILURES, 1);
@@ -584,7 +590,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
   #badAnswer(): void {
     this.#closeServer();
     this.#blame();
-    this.#refuse(502, -1, EndCode["bad-protocol"]);
+    this.#refuse(502, -1, EndCode["bad-answer"]);
   }
 
   /** What of the request came behind its head is no body; or the head does not fit with what we add. */
@@ -626,13 +632,13 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
   #tooSlow(): void {
     this.#closeServer();
     this.#keep = false;
-    this.#refuse(408, RefusalCode["first-bytes-timeout"], EndCode["idle-timeout"]);
+    this.#refuse(408, RefusalCode["first-bytes-timeout"], EndCode["body-timeout"]);
   }
 
   #noAnswer(): void {
     this.#closeServer();
     this.#blame();
-    this.#refuse(504, -1, EndCode["idle-timeout"]);
+    this.#refuse(504, -1, EndCode["response-timeout"]);
   }
 
   #closeServer(): void {

@@ -48,8 +48,6 @@ export class TlsChannel extends Channel implements Pollable, WireUser {
   readonly plain = false;
   /** What the client asked for (SNI), or "". */
   readonly serverName: string;
-  /** The peer's socket has ended without close_notify: somebody else may have cut it off. */
-  truncated = false;
   /** Why the handshake failed, or why the channel was lost; null: it was not, or not by TLS. */
   failure: TlsFailure | null = null;
   #agreement: Agreement = NOTHING_AGREED;

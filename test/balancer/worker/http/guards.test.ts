@@ -15,6 +15,7 @@ async function open(sketch: StageSketch = {}): Promise<void> {
 
 const HOST = "Host: a.test\r\n";
 const GET = `GET / HTTP/1.1\r\n${HOST}\r\n`;
+const LAST = `GET / HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`;
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /** What a client gets for `bytes` until its connection ends. */
@@ -266,15 +267,19 @@ describe("who is slow", () => {
     await textUntil(server, "half");
     expect(await ownAnswer(client)).toStartWith("HTTP/1.1 408 ");
     expect(await server.ended).toBe("reset");
+    await client.leave();
+    expect(await stage.rig.ended("web")).toEqual({ "body-timeout": 1 });
   });
 
   test("a server that does not answer is a 504", async () => {
     await open({ pool: { responseTimeoutMs: 200 } });
-    const client = await stage.client(GET);
+    const client = await stage.client(LAST);
     const server = await stage.visitor();
-    await textUntil(server, GET);
+    await textUntil(server, "\r\n\r\n");
     expect(await ownAnswer(client)).toStartWith("HTTP/1.1 504 ");
     expect(await server.ended).toBe("reset");
+    expect(await stage.rig.ended("web")).toEqual({ "response-timeout": 1 });
+    expect(stage.rig.server("web", "s1").badAnswers()).toBe(1);
     await stage.rig.until("the place to be free", () => stage.rig.server("web", "s1").connections() === 0);
   });
 
@@ -385,14 +390,16 @@ describe("a server whose answer is none", () => {
     ["has bad chunks at once", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"],
   ])("because it %s is a 502", async (_name, answer) => {
     await open();
-    const client = await stage.client(GET);
+    const client = await stage.client(LAST);
     const server = await stage.visitor();
-    await textUntil(server, GET);
+    await textUntil(server, "\r\n\r\n");
     server.send(answer);
     const text = await ownAnswer(client);
     expect(text).toStartWith("HTTP/1.1 502 ");
     expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1);
     await server.ended;
+    expect(await stage.rig.ended("web")).toEqual({ "bad-answer": 1 });
+    expect(stage.rig.server("web", "s1").badAnswers()).toBe(1);
   });
 });
 
@@ -406,7 +413,7 @@ test("bad answers in a row are counted against their server, until a good one", 
     await server.receive((bytes) => bytes.length === GET.length * (nth + 1));
     server.send(`HTTP/1.1 ${status} X\r\nContent-Length: 3\r\n\r\n${status}`);
     await textUntil(client, `\r\n\r\n${status}`);
-    expect(view.badAnswers()).toBe(status < 500 ? 0 : nth + 1);
+    await stage.rig.until("it to be counted", () => view.badAnswers() === (status < 500 ? 0 : nth + 1));
   }
 });
 

@@ -2,11 +2,11 @@
 import { afterAll, afterEach, expect, test } from "bun:test";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect as connectTcp, createServer as createTcpServer } from "node:net";
 import { connect, createServer, type Server, type TLSSocket } from "node:tls";
 import type { TlsPlan } from "../../../../src/balancer/plan.ts";
 import { Authority } from "../../../lab/certificates.ts";
-import { Peer } from "../../service/peers.ts";
+import { Client, Peer } from "../../service/peers.ts";
 import { WorkerRig } from "../worker-rig.ts";
 import { HTTP, Stage, type StageSketch } from "./stage.ts";
 
@@ -114,39 +114,91 @@ test("what the server says before the client has sent all of it gets through", a
   await client.leave();
 });
 
-test("servers that speak TLS are kept for the next request", async () => {
-  const back = authority.issue("back.test");
-  const sockets = new Set<TLSSocket>();
-  const server: Server = createServer({ cert: readFileSync(back.cert), key: readFileSync(back.key) }, (socket) => {
-    sockets.add(socket);
-    socket.on("data", () => socket.write(OK));
-    socket.on("error", () => {});
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const rig = await WorkerRig.start({
+/** A server of TLS at `port`, and one client's way to it. */
+async function towards(port: number): Promise<WorkerRig> {
+  const trusted = { ca: authority.pem, verify: "full", name: "back.test", minimum: "TLSv1.2" } as const;
+  return WorkerRig.start({
     pools: {
       web: {
         keepAlive: { connections: 4, idleMs: 60_000 },
-        servers: { one: (server.address() as AddressInfo).port },
-        tls: {
-          ca: authority.pem,
-          verify: "full",
-          name: "back.test",
-          minimum: "TLSv1.2",
-          ciphers: "",
-          cipherSuites: "",
-          certificate: null,
-        },
+        servers: { one: port },
+        tls: { ...trusted, ciphers: "", cipherSuites: "", certificate: null },
       },
     },
     services: { web: { protocol: "http", http: HTTP } },
   });
+}
+
+/** It answers whatever comes with `answer`. */
+async function serving(answer: string, sockets = new Set<TLSSocket>()): Promise<Server> {
+  const back = authority.issue("back.test");
+  const server = createServer({ cert: readFileSync(back.cert), key: readFileSync(back.key) }, (socket) => {
+    sockets.add(socket);
+    socket.on("data", () => socket.write(answer));
+    socket.on("error", () => {});
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}
+
+const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port;
+
+test("servers that speak TLS are kept for the next request", async () => {
+  const sockets = new Set<TLSSocket>();
+  const server = await serving(OK, sockets);
+  const rig = await towards(portOf(server));
   try {
     for (let nth = 0; nth < 3; nth++) {
       const answer = await fetch(`http://127.0.0.1:${rig.port("web")}/`, { headers: { connection: "close" } });
       expect(await answer.text()).toBe("ok");
     }
     expect(sockets.size).toBe(1);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await rig.stop();
+  }
+});
+
+// Without a length, an answer is whole when the connection has ended: anybody on the way can end a socket, but not the TLS
+// in it (RFC 9112 9.8).
+test("an answer that somebody on the way to the server has cut off does not look whole", async () => {
+  const sockets = new Set<TLSSocket>();
+  const server = await serving("HTTP/1.1 200 OK\r\n\r\nhalf of the ", sockets);
+  const onTheWay = createTcpServer((front) => {
+    const back = connectTcp(portOf(server), "127.0.0.1");
+    front.pipe(back);
+    back.pipe(front, { end: false });
+    cuts.push(() => front.end());
+    front.on("error", () => {});
+  }).listen(0, "127.0.0.1");
+  const cuts: (() => void)[] = [];
+  await once(onTheWay, "listening");
+  const rig = await towards(portOf(onTheWay));
+  try {
+    const client = await Client.connect(rig.port("web"), { first: REQUEST });
+    await client.receive((bytes) => bytes.toString().endsWith("half of the "));
+    for (const cut of cuts) cut();
+    expect(await client.ended).toBe("reset");
+    expect(await rig.ended("web")).toEqual({ "server-closed": 1 });
+    expect(rig.server("web", "one").badAnswers()).toBe(1);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    onTheWay.close();
+    await rig.stop();
+  }
+});
+
+test("an answer without a length that the server has ended itself is whole", async () => {
+  const sockets = new Set<TLSSocket>();
+  const server = await serving("HTTP/1.1 200 OK\r\n\r\nall of it", sockets);
+  const rig = await towards(portOf(server));
+  try {
+    const client = await Client.connect(rig.port("web"), { first: REQUEST });
+    await client.receive((bytes) => bytes.toString().endsWith("all of it"));
+    for (const socket of sockets) socket.end();
+    expect(await client.ended).toBe("closed");
   } finally {
     for (const socket of sockets) socket.destroy();
     server.close();

@@ -22,6 +22,7 @@ export class Keeper {
   readonly #snapshot: string;
   readonly #sessions: string;
   readonly #forgotten: string;
+  #stopped = false;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -46,11 +47,17 @@ export class Keeper {
 
   /** Keeps what there is now. The files before stay when it cannot. */
   async save(): Promise<void> {
+    if (this.#stopped) return;
     const { sticky, slots, directory, onProblem } = this.#options;
     const { problem } = await writeSnapshot(this.#snapshot, sticky, (id) => slots.nameOf(id));
     if (problem !== undefined) onProblem("sticky.problem", problem);
     await this.#write(this.#sessions, directory.sessions(), "sessions.problem");
     await this.#write(this.#forgotten, this.#whatWasForgotten(), "forgotten.problem");
+  }
+
+  /** Another process keeps it from now on. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   #whatWasForgotten(): Record<string, number[]> {

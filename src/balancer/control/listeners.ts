@@ -125,11 +125,12 @@ export class Listeners {
     );
   }
 
-  /** Addresses with the ports they really have. */
-  addresses(service: string, listen: readonly Address[]): { host: string; port: number }[] {
+  /** Addresses with the ports they really have: host:port, IPv6 in brackets. */
+  addresses(service: string, listen: readonly Address[]): string[] {
     return listen.map((address) => {
       const fd = this.#sockets.get(keyOf(service, address))?.[0];
-      return { host: address.host, port: fd === undefined ? address.port : localPort(fd) };
+      const port = fd === undefined ? address.port : localPort(fd);
+      return address.host.includes(":") ? `[${address.host}]:${port}` : `${address.host}:${port}`;
     });
   }
 

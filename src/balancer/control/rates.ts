@@ -1,4 +1,5 @@
 /** How fast counters grow: the difference of two samples a second apart. */
+import { ServiceCounter, type ServiceView } from "../shared/service-view.ts";
 
 export interface Rates {
   readonly newPerSec: number;
@@ -8,7 +9,6 @@ export interface Rates {
 }
 
 interface Sample {
-  /** Of a clock that only goes forward. */
   readonly atMs: number;
   readonly total: number;
   readonly bytesIn: number;
@@ -22,8 +22,15 @@ export class RateMeter {
   readonly #last = new Map<string, Sample>();
   readonly #rates = new Map<string, Rates>();
 
-  /** Takes a sample of one service; about once a second. */
-  sample(name: string, sample: Sample): void {
+  /** Takes a sample of one service; about once a second. `atMs`: of a clock that only goes forward. */
+  sample(name: string, view: ServiceView, atMs: number): void {
+    const sample: Sample = {
+      atMs,
+      total: view.total(ServiceCounter.TOTAL),
+      bytesIn: view.total(ServiceCounter.BYTES_IN),
+      bytesOut: view.total(ServiceCounter.BYTES_OUT),
+      requests: view.requests(),
+    };
     const before = this.#last.get(name);
     this.#last.set(name, sample);
     const seconds = before === undefined ? 0 : (sample.atMs - before.atMs) / 1000;

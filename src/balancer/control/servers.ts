@@ -22,6 +22,8 @@ export interface ServerEvent {
   readonly reason: string;
 }
 
+/** A first check that hangs has failed by then. */
+const FIRST_RESULTS_MS = 3_000;
 /** Checks that all break at once are all noticed within this time. */
 const LONG_DEAD_MS = 60_000;
 
@@ -131,10 +133,10 @@ export class Servers {
     this.#agents.apply(agents);
   }
 
-  /** Resolves when each server's health is known, or after `withinMs`. Call it after `watch`, once at a time. */
-  firstResults(withinMs: number): Promise<void> {
+  /** Resolves when each server's health is known, or after FIRST_RESULTS_MS. Call it after `watch`, once at a time. */
+  firstResults(): Promise<void> {
     return new Promise((resolve) => {
-      const stop = this.#options.timing.after(withinMs, resolve);
+      const stop = this.#options.timing.after(FIRST_RESULTS_MS, resolve);
       this.#onResult = () => {
         if ([...this.#entries.values()].some(({ condition }) => condition.report().word === "starting")) return;
         stop();

@@ -46,6 +46,12 @@ export class SharedState {
     this.ledger.clear();
   }
 
+  /** What this process's workers live in. */
+  ofThis() {
+    const { memory, layout, process, board, columns, ledger, sticky, sources } = this;
+    return { memory, layout, process, board, columns, ledger, sticky, sources };
+  }
+
   /** What is needed to clean up after the other process. */
   ofOther() {
     const { board, columns, sticky, sources } = this;

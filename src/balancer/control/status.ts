@@ -30,7 +30,7 @@ export interface StatusContext {
   readonly node: string;
   readonly upSinceMs: number;
   readonly nowMs: number;
-  readonly generation: { readonly number: number; readonly atMs: number };
+  readonly generation: StatusReport["generation"];
   readonly workers: WorkerStatus[];
   readonly predecessor: { readonly pid: number; readonly connections: number } | null;
   readonly board: Scoreboard;
@@ -58,7 +58,7 @@ export function makeStatus(context: StatusContext): StatusReport {
     pid: process.pid,
     upSince: rfc3339(context.upSinceMs),
     at: rfc3339(context.nowMs),
-    generation: { number: context.generation.number, at: rfc3339(context.generation.atMs) },
+    generation: context.generation,
     workers: context.workers,
     ...(predecessor && { predecessor }),
     attention: attention(pools, certificates, context),

@@ -19,6 +19,7 @@ import type { SourceTable } from "../shared/sources.ts";
 import type { StickyTable } from "../shared/sticky.ts";
 import type { WorkerBirth } from "../worker/data-plane.ts";
 import type { EndSelector, FromWorker, ToWorker } from "../worker/messages.ts";
+import type { WorkerStatus } from "./balancer.ts";
 import type { OpenNumbers } from "./records.ts";
 
 /** The worker's entry. In the executable all modules are one file, and build.ts puts this entry beside it. */
@@ -32,6 +33,15 @@ const START_MS = 10_000;
 /** After `terminate` the thread may still be in a system call, the longest of which lasts 100 ms. */
 const GRACE_MS = 150;
 const EFD_FLAGS = 0o2000000 | 0o4000;
+
+/** A worker that has failed. */
+export interface Lost {
+  readonly column: number;
+  readonly why: "threw" | "hung";
+  readonly message: string;
+  /** That it had, and that have ended with it. */
+  readonly connections: number;
+}
 
 /** What all workers of this process share. */
 export interface WorkersContext {
@@ -49,16 +59,9 @@ export interface WorkersContext {
   /** The newest plan of a worker (0, 1, …). */
   plan(worker: number): Plan;
   /** A worker was lost, its connections have ended; the next one is about to begin. */
-  onLost(column: number, why: "threw" | "hung", message: string, connections: number): void;
+  onLost(lost: Lost): void;
   /** TLS with a server fails, as some worker has found. */
   onServerTlsFailed(pool: string, server: string, reason: string, detail: string): void;
-}
-
-/** One worker as control sees it. */
-export interface WorkerReport {
-  readonly column: number;
-  readonly state: "running" | "starting" | "stopping";
-  readonly heartbeatAgeMs: number;
 }
 
 class Slot {
@@ -66,7 +69,7 @@ class Slot {
   readonly column: number;
   readonly wake: number;
   thread: Worker | null = null;
-  state: "running" | "starting" | "stopping" = "starting";
+  state: WorkerStatus["state"] = "starting";
   generation = 0;
   beats = 0;
   beatMs = 0;
@@ -81,6 +84,7 @@ class Slot {
 export class Workers {
   readonly #context: WorkersContext;
   readonly #slots: Slot[];
+  readonly #restarts = { threw: 0, hung: 0 };
   readonly #bell = new BigUint64Array([1n]);
   readonly #answers = new Map<string, (message: FromWorker) => void>();
   #request = 0;
@@ -100,8 +104,9 @@ export class Workers {
     });
   }
 
-  get count(): number {
-    return this.#slots.length;
+  /** How often a worker was replaced, and why. */
+  get restarts(): Readonly<Record<Lost["why"], number>> {
+    return this.#restarts;
   }
 
   /** Columns of this process's workers. */
@@ -257,12 +262,15 @@ export class Workers {
     if (slot) this.#tell(slot, { kind: "break", how });
   }
 
-  report(): WorkerReport[] {
-    const now = this.#context.timing.now();
+  report(): WorkerStatus[] {
+    const { columns, pid, timing } = this.#context;
+    const now = timing.now();
     return this.#slots.map(({ column, state, beatMs }) => ({
       column,
+      pid,
       state,
       heartbeatAgeMs: Math.max(0, now - beatMs),
+      connections: columns.connections(column),
     }));
   }
 
@@ -287,7 +295,7 @@ export class Workers {
     if (!this.#ended) this.#stopWatching = timing.after(WATCH_MS, () => this.#watch());
   }
 
-  #lost(slot: Slot, thread: Worker, why: "threw" | "hung", message: string): void {
+  #lost(slot: Slot, thread: Worker, why: Lost["why"], message: string): void {
     if (slot.thread !== thread) return; // told before
     const { columns, timing } = this.#context;
     slot.thread = null;
@@ -300,8 +308,9 @@ export class Workers {
     timing.after(GRACE_MS, () => {
       if (this.#ended) return;
       this.#cleanUp(slot);
+      this.#restarts[why]++;
       // Before the next worker of this column tells of connections of its own.
-      this.#context.onLost(slot.column, why, message, connections);
+      this.#context.onLost({ column: slot.column, why, message, connections });
       this.#spawn(slot);
     });
   }

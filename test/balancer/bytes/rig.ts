@@ -8,7 +8,6 @@ import { EventLog } from "../../lab/session-log.ts";
 import type { LoadReport } from "./load.ts";
 
 const COMMAND = join(import.meta.dir, "../../../bin/holdfast");
-const LOAD = join(import.meta.dir, "load.ts");
 /** Whatever a test waits for happens within this time, or never. */
 const WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 5_000;
@@ -183,17 +182,23 @@ export class Lineage {
   }
 }
 
+/** What the load of HTTP and TLS says besides. */
+export interface WebLoadReport extends LoadReport {
+  /** Requests without a body that were asked a second time, because their connection ended before it answered. */
+  readonly again: number;
+}
+
 type LoadLine = { ports: number[]; talk: number } | { held: number } | { report: LoadReport };
 
-/** The load's process. */
-export class LoadProcess {
+/** A load's process: load.ts or web-load.ts. */
+export class LoadProcess<Report extends LoadReport = LoadReport> {
   readonly #lines = new EventLog<LoadLine>();
   readonly #program: Program;
   #read = 0;
 
-  constructor(seed: number, largest: number) {
-    const bun = process.execPath;
-    this.#program = new Program([bun, LOAD, String(seed), String(largest)], (line) => {
+  constructor(program: "load.ts" | "web-load.ts", ...args: readonly (string | number)[]) {
+    const command = [process.execPath, join(import.meta.dir, program), ...args.map(String)];
+    this.#program = new Program(command, (line) => {
       if (line.startsWith("{")) this.#lines.add(JSON.parse(line) as LoadLine);
     });
   }
@@ -225,10 +230,10 @@ export class LoadProcess {
   }
 
   /** No more connections; resolves when all are over. */
-  async stop(): Promise<LoadReport> {
+  async stop(): Promise<Report> {
     this.tell("stop");
     const answer = this.#answer("report", 2 * WITHIN_MS);
-    return (await answer).report;
+    return (await answer).report as Report;
   }
 
   end(): Promise<void> {

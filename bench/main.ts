@@ -141,7 +141,7 @@ try {
   for (let round = 1; round <= plan.memoryRounds; round++) {
     say(`memory, round ${round} of ${plan.memoryRounds}`);
     for (const table of tables) {
-      if (table === "stream") continue;
+      if (table === "stream" || round > (isWeb(table) ? webPlan : plan).memoryRounds) continue;
       for (const peer of peers.filter((one) => one.listeners.includes(TABLES[table]))) {
         const fresh = await start(peer, `${table}-memory-${round}`);
         running.push(fresh);

@@ -24,6 +24,7 @@ export interface WebPlan {
   streams: number;
   listenSeconds: number;
   idle: number;
+  memoryRounds: number;
   /** Requests, connections, handshakes and messages through each balancer before the first round. */
   warmUp: number;
 }
@@ -39,8 +40,9 @@ export const FULL_WEB: WebPlan = {
   trips: 4_000,
   h2: 24_000,
   streams: 1_000,
-  listenSeconds: 4,
+  listenSeconds: 3,
   idle: 5_000,
+  memoryRounds: 2,
   warmUp: 30_000,
 };
 
@@ -55,6 +57,7 @@ export const QUICK_WEB: WebPlan = {
   h2: 8_000,
   listenSeconds: 2,
   idle: 2_000,
+  memoryRounds: 1,
   warmUp: 10_000,
 };
 
@@ -74,7 +77,7 @@ export function describeWeb(plan: WebPlan): string[] {
     "Clients of TLS speak TLS 1.3 with X25519 and AES-128-GCM. Each handshake that should resume a session is asked whether it did.",
     `stream: ${plan.streams} chunked responses that bring 10 messages of 100 bytes a second each, ${plan.listenSeconds} s; ` +
       "nginx with `proxy_buffering off`, HAProxy with `option http-no-delay`.",
-    `http, tls, idle memory: ${plan.idle} connections that have had their page, in a fresh process.`,
+    `http, tls, idle memory: ${plan.idle} connections that have had their page, in a fresh process, ${plan.memoryRounds} time(s).`,
   ];
 }
 

@@ -30,6 +30,8 @@ export interface Visit {
   readonly plane: WorkerContext;
   /** Who came: the connection's number, its service, the client as far as it is known. */
   readonly number: number;
+  /** Which stream of the connection it is; 0: the connection itself. */
+  readonly stream: number;
   readonly service: ServiceRuntime;
   readonly client: Client;
   readonly channel: Channel;
@@ -111,6 +113,10 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
     this.startedMs = plane.unixMs;
     this.clientFd = fd;
     this.channel = new SocketChannel(plane, fd, this);
+  }
+
+  get stream(): number {
+    return 0;
   }
 
   get firstBytesDueMs(): number {

@@ -308,6 +308,7 @@ describe("a malformed request ends its stream and nothing else", () => {
     test(name, () => {
       const client = new RawClient().send(headers(1, list), whole(3));
       expect(client.reset(1)).toBe(PROTOCOL_ERROR);
+      expect(client.refused).toEqual([expect.stringMatching(/^1: 0 /)]);
       expect(client.goaway).toBe(-1);
       expect(client.exchanges.map(({ text }) => text)).toEqual(["GET / HTTP/1.1\r\nhost: example.test\r\n\r\n"]);
     });
@@ -508,6 +509,7 @@ describe("answers of the protocol itself", () => {
     const client = new RawClient({ head: 2000 }).send(headers(1, [...GET, ["x", "y".repeat(2000)]]));
     expect(client.answers(1)).toEqual([[":status: 431", "content-length: 0"]]);
     expect(client.isEnded(1)).toBe(true);
+    expect(client.refused).toEqual(["1: 431 GET /"]);
     expect(client.exchanges).toHaveLength(0);
     expect(client.send(whole(3)).exchanges).toHaveLength(1);
   });

@@ -7,6 +7,7 @@ import { newClient } from "../../../src/balancer/client.ts";
 import type { Served, Visit } from "../../../src/balancer/worker/arrival.ts";
 import { Channel, type ChannelOwner, LOST, NOTHING_YET } from "../../../src/balancer/worker/channel.ts";
 import type { Unfinished, WorkerContext } from "../../../src/balancer/worker/context.ts";
+import type { JournaledRequest } from "../../../src/balancer/worker/http-journal.ts";
 import { Http2Handler } from "../../../src/balancer/worker/http2/client-connection.ts";
 import { ServerConnection } from "../../../src/balancer/worker/http2/server-connection.ts";
 import { Timers } from "../../../src/balancer/worker/timers.ts";
@@ -183,17 +184,24 @@ abstract class RawPeer {
   readonly #list = new FieldList(1 << 20, FIELD_SLACK);
   readonly #timers = new Timers(1000);
   #unfinished: Unfinished[] = [];
+  /** Requests that were told as over without an exchange: stream, status, method and target. */
+  readonly refused: string[] = [];
+  readonly #note = ({ requestNumber, status, client: { request } }: JournaledRequest): void => {
+    const { bytes, head } = request!;
+    const text = (from: number, to: number) => Buffer.from(bytes).toString("latin1", from, to);
+    const [method, target] = [text(head.methodAt, head.methodEnd), text(head.targetAt, head.targetEnd)];
+    this.refused.push(`${requestNumber}: ${status} ${method} ${target}`);
+  };
 
   constructor() {
     const self = this;
-    let numbers = 1;
     this.plane = {
       get nowMs() {
         return self.nowMs;
       },
       unixMs: 1_800_000_000_000,
       timers: this.#timers,
-      journal: { nextConnection: () => ++numbers, ended: () => {} },
+      journal: { ended: () => {}, requests: { ended: this.#note } },
       newest: (service: unknown) => service,
       unfinished: (one: Unfinished) => this.#unfinished.push(one),
     } as unknown as WorkerContext;
@@ -333,6 +341,7 @@ export class RawClient extends RawPeer {
     const visit = {
       plane: this.plane,
       number: 1,
+      stream: 0,
       service: { plan, view: { count: () => {} } },
       client: newClient() as Client,
       channel: this.channel,

@@ -144,7 +144,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
 
   /** As the access log has it. */
   get version(): number {
-    return this.#connection!.visit.channel.fd < 0 ? 20 : 10 + this.input.head.minorVersion;
+    return this.#connection!.visit.stream > 0 ? 20 : 10 + this.input.head.minorVersion;
   }
 
   get tlsVersion(): number {
@@ -192,14 +192,18 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
       this.clientMaySendMore = true;
       return this.#refuse(405, RefusalCode["bad-request"], EndCode["not-allowed"]);
     }
-    if (this.#http!.plan.requestId)
-      this.name.give(connection, connection.peer.trusted, this.input, this.#plane.journal.idHigh);
+    if (this.#http!.plan.requestId) this.#giveName(connection);
     if (this.#http!.limitsSources && !this.#admit()) return;
     const route = connection.service.routeOf(connection.client);
     this.route = route;
     if (route === null) return this.#refuse(503, RefusalCode["no-route"], EndCode["not-allowed"]);
     if (route.answer !== null) return this.#answerRoute(route.answer);
     this.placement.begin(route);
+  }
+
+  #giveName({ peer, number }: HttpConnection): void {
+    if (peer.trusted && this.name.keep(this.input)) return;
+    this.name.make(this.#plane.journal.idHigh, number, this.requestNumber);
   }
 
   /** What came is no head: our own answer, then the end. */
@@ -219,7 +223,7 @@ export class Exchange implements PlacementOwner, ChannelOwner, Unfinished, Journ
     this.#state = PLACING;
     this.#bodyAt = bodyAt;
     this.begunMs = plane.nowMs;
-    this.requestNumber = connection.requests;
+    this.requestNumber = connection.visit.stream || connection.requests;
     this.startedMs = plane.unixMs;
     this.#lastActiveMs = plane.nowMs;
     connection.due(plane.nowMs + NOT_MINE_MS);

@@ -323,7 +323,7 @@ export class HttpConnection extends Timed implements Served, ChannelOwner, Unfin
     }
     this.#own?.close();
     // A stream's connection tells of its end itself.
-    if (this.visit.channel.fd >= 0) plane.journal.ended(this, end, plane.nowMs);
+    if (this.visit.stream === 0) plane.journal.ended(this, end, plane.nowMs);
     this.visit.finish(end, withReset);
   }
 

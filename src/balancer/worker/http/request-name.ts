@@ -8,12 +8,6 @@ export const MAX_REQUEST_ID = 64;
 const HEX = new TextEncoder().encode("0123456789abcdef");
 const HYPHEN = 0x2d;
 
-/** Whose request it is, and which of them. */
-export interface Named {
-  readonly number: number;
-  readonly requests: number;
-}
-
 export class RequestName {
   readonly bytes = new Uint8Array(MAX_REQUEST_ID);
   /** 0: it has none. */
@@ -23,25 +17,26 @@ export class RequestName {
 
   /**
    * Names a request: by its connection's id without `c-` (see connectionIdText), a hyphen and its number there, so that the
-   * name finds the lines of both in the access log; or keeps the name it has, where its peer is `trusted`.
+   * name finds the lines of both in the access log.
    */
-  give({ number, requests }: Named, trusted: boolean, { bytes, head }: HttpRequest, idHigh: number): void {
-    const given = trusted ? head.fields.find(Field.X_REQUEST_ID) : -1;
-    this.isOurs = given < 0;
-    if (given < 0) this.#write(idHigh, number, requests);
-    else this.#keep(bytes, head.fields.valueAt(given), head.fields.valueEnd(given));
-  }
-
-  #write(idHigh: number, idLow: number, request: number): void {
+  make(idHigh: number, idLow: number, request: number): void {
+    this.isOurs = true;
     let at = this.#writeHex(0, idHigh, 8);
     at = this.#writeHex(at, idLow, 1);
     this.bytes[at++] = HYPHEN;
     this.length = this.#writeHex(at, request, 1);
   }
 
-  #keep(bytes: Uint8Array, from: number, to: number): void {
+  /** Keeps the name that the request has. @returns whether it has one. */
+  keep({ bytes, head }: HttpRequest): boolean {
+    const given = head.fields.find(Field.X_REQUEST_ID);
+    if (given < 0) return false;
+    const from = head.fields.valueAt(given);
+    const to = head.fields.valueEnd(given);
+    this.isOurs = false;
     this.length = Math.min(to - from, MAX_REQUEST_ID);
     for (let i = 0; i < this.length; i++) this.bytes[i] = bytes[from + i]!;
+    return true;
   }
 
   /** At least `least` digits of an unsigned 32-bit number. @returns the position behind them. */

@@ -26,6 +26,7 @@ import { http } from "../http/http-worker.ts";
 import type { Journaled } from "../journal.ts";
 import { COST_STREAM, GRACE_MS } from "./limits.ts";
 import { Ending, Multiplexer } from "./multiplexer.ts";
+import { RefusedRequest } from "./refused-request.ts";
 import { RequestStream } from "./request-stream.ts";
 import type { StreamChannel } from "./stream-channel.ts";
 import { StreamVisit } from "./stream-visit.ts";
@@ -146,7 +147,7 @@ class ClientConnection extends Multiplexer implements Served, Journaled {
       return this.spend(COST_STREAM);
     }
     if (this.streams.size >= this.#mostStreams) return this.#refuse(id, REFUSED_STREAM);
-    return this.#request(id, end);
+    return this.#request(id, end, to - from);
   }
 
   /** A stream that is never served. */
@@ -155,17 +156,20 @@ class ClientConnection extends Multiplexer implements Served, Journaled {
     return this.spend(COST_STREAM);
   }
 
-  /** No request that anybody could be asked to serve. */
-  #countBad(): void {
+  /** No request that anybody could be asked to serve: `status` is what it was answered, 0: nothing. */
+  #tellBad(id: number, status: number, bytesIn: number, bytesOut: number): void {
     this.service.view.count(ServiceCounter.REFUSED + RefusalCode["bad-request"], 1);
+    const refused = new RefusedRequest(this.#visit, id, this.list, status, { in: bytesIn, out: bytesOut });
+    this.plane.journal.requests.ended(refused, EndCode["bad-protocol"], this.plane.nowMs);
   }
 
-  #request(id: number, end: boolean): number {
+  /** `bytes`: of the block that it came in. */
+  #request(id: number, end: boolean, bytes: number): number {
     const key = NO_KEY;
-    if (this.list.tooLarge) return this.#tooLarge(id, end);
+    if (this.list.tooLarge) return this.#tooLarge(id, end, bytes);
     const length = writeRequestHead(this.list, end, key, this.#head, facts);
     if (length < 0) {
-      this.#countBad();
+      this.#tellBad(id, 0, bytes, 0);
       return this.#refuse(id, PROTOCOL_ERROR);
     }
     const stream = new RequestStream(this, id, this.peer.initialWindow);
@@ -182,10 +186,11 @@ class ClientConnection extends Multiplexer implements Served, Journaled {
   }
 
   /** The engine never sees it: there is no whole head that it could refuse. */
-  #tooLarge(id: number, end: boolean): number {
+  #tooLarge(id: number, end: boolean, bytes: number): number {
     const stream = new RequestStream(this, id, this.peer.initialWindow);
-    this.#countBad();
+    const before = this.outbox.length;
     stream.answer(REQUEST_TOO_LARGE);
+    this.#tellBad(id, REQUEST_TOO_LARGE, bytes, this.outbox.length - before);
     if (!end || !stream.localEnded) this.writeReset(id, NO_ERROR);
     return this.spend(COST_STREAM);
   }

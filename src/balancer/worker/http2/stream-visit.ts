@@ -2,6 +2,7 @@
 import type { Client } from "../../client.ts";
 import type { Visit } from "../arrival.ts";
 import type { Channel } from "../channel.ts";
+import type { StreamChannel } from "./stream-channel.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -9,6 +10,7 @@ const NO_BYTES = new Uint8Array(0);
 export class StreamVisit implements Visit {
   readonly plane: Visit["plane"];
   readonly number: number;
+  readonly stream: number;
   readonly service: Visit["service"];
   readonly client: Client;
   readonly channel: Channel;
@@ -20,10 +22,11 @@ export class StreamVisit implements Visit {
   early: Uint8Array = NO_BYTES;
   readonly #onFinish: () => void;
 
-  constructor(connection: Visit, channel: Channel, onFinish: () => void) {
+  constructor(connection: Visit, channel: StreamChannel, onFinish: () => void) {
     const { plane } = connection;
     this.plane = plane;
-    this.number = plane.journal.nextConnection();
+    this.number = connection.number;
+    this.stream = channel.id;
     this.service = plane.newest(connection.service);
     this.client = { ...connection.client, request: null };
     this.channel = channel;

@@ -2,25 +2,19 @@
  * A server for one client: deciding, waiting for room, connecting; again, to another server, when that fails. A connection
  * that is relayed has one; an HTTP connection has one that every exchange uses again.
  */
-import { EADDRNOTAVAIL, EMFILE, ENFILE, ETIMEDOUT, sys } from "../../os/libc.ts";
-import { dial, socketError } from "../../os/socket.ts";
+import { EADDRNOTAVAIL, EMFILE, ENFILE, ETIMEDOUT } from "../../os/libc.ts";
 import { type Candidate, NONE_TRIED, TriedSet } from "../candidate.ts";
-import type { Client } from "../client.ts";
 import { CHOSEN, Decision, decide, NO_SERVER, type PoolRuntime, remember } from "../decide.ts";
 import { PoolCounter } from "../shared/pool-view.ts";
 import { ServerCounter } from "../shared/server-view.ts";
 import { ServiceCounter } from "../shared/service-view.ts";
 import { EndCode, Reason, RefusalCode } from "../shared/words.ts";
-import { type Channel, type ChannelOwner, LOST, NOTHING_YET } from "./channel.ts";
+import type { Channel } from "./channel.ts";
 import type { WorkerContext } from "./context.ts";
-import { http2ServersOf } from "./http2/server-connections.ts";
+import { Dial, type Dialling, type DialOwner } from "./dial.ts";
 import type { Waiting } from "./queue.ts";
 import type { RouteRuntime } from "./routing.ts";
-import type { ServiceRuntime } from "./service.ts";
-import { SocketChannel } from "./socket-channel.ts";
 import { Timed } from "./timers.ts";
-import { OFFER_HTTP1, OFFER_HTTP2 } from "./tls/alpn.ts";
-import { TlsChannel } from "./tls/tls-channel.ts";
 
 const IDLE = 0;
 const QUEUED = 1;
@@ -41,11 +35,7 @@ const REFUSED_TOKENS: ReadonlyMap<number, number> = new Map([
 ]);
 
 /** Whom a placement serves: a connection, or an exchange. */
-export interface PlacementOwner {
-  readonly service: ServiceRuntime;
-  readonly client: Client;
-  /** The client's own socket, whose local address a PROXY header names; -1: there is none. */
-  readonly clientFd: number;
+export interface PlacementOwner extends Dialling {
   /**
    * A connection to `server` that is open already and may be used for this client, or null: dial. Where the pool sends PROXY
    * headers (`pool.plan.sendProxy`) it must be one that was dialled for the very same client.
@@ -53,11 +43,6 @@ export interface PlacementOwner {
   takeIdle(server: Candidate, pool: PoolRuntime): Channel | null;
   /** It has to wait. Who wants to know that the client leaves meanwhile watches it from now on. */
   onQueued(): void;
-  /**
-   * What a server gets first, as far as it is at hand; it goes out right behind the connect. Asked before each connect, and
-   * once more when that could not send yet. Not asked for an idle connection. The bytes stay as they are until `onServer`.
-   */
-  firstBytes(): Uint8Array;
   /**
    * A server is there, and has `sent` of the `first` bytes already: a PROXY header and `firstBytes`. The channel is the
    * owner's now: it sets `channel.owner`, reads if `channel.readable`, calls `channel.watch()`, and closes it.
@@ -68,7 +53,7 @@ export interface PlacementOwner {
   onNoServer(refusal: number, end: number): void;
 }
 
-export class Placement extends Timed implements ChannelOwner, Waiting {
+export class Placement extends Timed implements DialOwner, Waiting {
   readonly decision = new Decision();
   /** Connects that were tried; an idle connection is one too. */
   attempts = 0;
@@ -86,18 +71,15 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
   #tried = NONE_TRIED;
   /** The pool in whose queue it stands. */
   #waitsFor: PoolRuntime | null = null;
-  /** While connecting. */
-  #channel: Channel | null = null;
-  /** The same, while it shakes hands. */
-  #tls: TlsChannel | null = null;
+  readonly #dial: Dial;
   #reserved = false;
-  #dialledMs = 0;
   #queuedMs = 0;
 
   constructor(plane: WorkerContext, owner: PlacementOwner) {
     super();
     this.#plane = plane;
     this.#owner = owner;
+    this.#dial = new Dial(plane, owner, this);
   }
 
   /** Finds a server on `route`. The answer, `onServer` or `onNoServer`, may come before this returns. */
@@ -125,7 +107,7 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
    */
   release(): void {
     this.#leaveQueue();
-    this.#closeChannel();
+    this.#dial.close();
     this.#state = IDLE;
     this.#plane.timers.clear(this);
     this.#releaseServer();
@@ -212,7 +194,7 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
 
   override onDeadline(): void {
     if (this.#state === QUEUED) this.#giveUp(RefusalCode["queue-timeout"], EndCode["queue-timeout"]);
-    else if (this.#state === CONNECTING) this.#connectFailed(ETIMEDOUT);
+    else if (this.#state === CONNECTING) this.onDialFailed(ETIMEDOUT);
   }
 
   // Connecting
@@ -224,125 +206,18 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
     const server = this.decision.server!;
     const idle = this.#owner.takeIdle(server, this.decision.pool!);
     if (idle !== null) return this.#placed(idle, NO_BYTES, 0, true);
-    const fd = dial(this.#owner.service.addressOf(server));
-    if (fd < 0) return this.#connectFailed(-fd);
-    const plane = this.#plane;
-    if (!plane.ledger.own(fd, plane.column)) {
-      sys.close(fd);
-      return this.#connectFailed(EMFILE);
-    }
-    this.#dialledMs = performance.now();
-    if (this.#owner.service.tlsWith(this.decision.pool!)) return this.#connectTls(fd);
-    const channel = new SocketChannel(plane, fd, this);
-    this.#channel = channel;
-    if (this.#speaksHttp2) return this.#waitForSocket(channel);
-    // A server nearby has accepted by now: bytes that are at hand go out at once, which saves a turn of the loop.
-    const first = this.#firstBytes();
-    if (first.length > 0) {
-      const sent = channel.write(first, first.length);
-      if (sent > 0) return this.#connected(first, sent);
-      if (sent === LOST) return this.#connectFailed(channel.lostBy);
-    }
-    this.#waitForSocket(channel);
+    this.#dial.begin(server, this.decision.pool!);
   }
 
-  #waitForSocket(channel: Channel): void {
-    this.#waitForChannel();
-    // Room to write is how the kernel says that it is connected.
-    channel.writable = false;
-    channel.watch();
-  }
-
-  #waitForChannel(): void {
+  onDialling(): void {
     this.#plane.timers.set(this, this.#plane.nowMs + this.decision.pool!.plan.connectTimeoutMs);
   }
 
-  #firstBytes(): Uint8Array {
-    return this.#behindProxyHeader(this.#owner.firstBytes());
-  }
-
-  #behindProxyHeader(bytes: Uint8Array): Uint8Array {
-    const { service, client, clientFd } = this.#owner;
-    return service.firstBytes(this.decision.pool!, client, clientFd, bytes);
-  }
-
-  onChannel(channel: Channel): void {
-    if (this.#state !== CONNECTING || channel !== this.#channel) return;
-    if (channel === this.#tls) return this.#shakeHands(this.#tls);
-    const code = channel.broken ? socketError(channel.fd) : 0;
-    if (code !== 0) return this.#connectFailed(code);
-    if (this.#owner.service.tlsWith(this.decision.pool!)) return this.#sendProxyHeader(channel);
-    if (this.#speaksHttp2) return this.#connectedHttp2(channel, this.#behindProxyHeader(NO_BYTES));
-    this.#connected(this.#firstBytes(), 0);
-  }
-
-  // TLS with the server
-
-  #connectTls(fd: number): void {
-    this.#waitForChannel();
-    if (this.decision.pool!.plan.sendProxy === "off") return this.#beginTls(fd);
-    const channel = new SocketChannel(this.#plane, fd, this);
-    this.#channel = channel;
-    channel.writable = false;
-    channel.watch();
-  }
-
-  /** A PROXY header goes out in front of the TLS. A socket that has just connected has room for its hundred bytes. */
-  #sendProxyHeader(channel: Channel): void {
-    const header = this.#behindProxyHeader(NO_BYTES);
-    const sent = channel.write(header, header.length);
-    if (sent !== header.length) return this.#connectFailed(channel.lostBy);
-    this.#beginTls((channel as SocketChannel).handOver());
-  }
-
-  #beginTls(fd: number): void {
-    const { service } = this.#owner;
+  onDialled(channel: Channel, first: Uint8Array, sent: number, ms: number): void {
     const { server, pool } = this.decision;
-    const target = this.#plane.targets.of(server!.plan);
-    const alpn = service.plan.protocol === "http" ? (pool!.plan.http2 ? OFFER_HTTP2 : OFFER_HTTP1) : null;
-    this.#tls = TlsChannel.connect(this.#plane, target, fd, alpn, this);
-    this.#channel = this.#tls;
-    // The ClientHello goes out right behind the connect.
-    this.#shakeHands(this.#tls);
-  }
-
-  #shakeHands(channel: TlsChannel): void {
-    const result = channel.handshake();
-    if (result === NOTHING_YET) return channel.watch();
-    this.#tls = null;
-    if (result !== LOST) {
-      if (channel.alpn === "h2") return this.#connectedHttp2(channel, NO_BYTES);
-      return this.#connected(this.#owner.firstBytes(), 0);
-    }
-    const { pool, server } = this.decision;
-    if (channel.lostBy === 0) this.#plane.serverTlsFailed(pool!, server!, channel.failure!);
-    this.#connectFailed(channel.lostBy);
-  }
-
-  // HTTP/2 with the server
-
-  get #speaksHttp2(): boolean {
-    return this.decision.pool!.plan.http2 && this.#owner.service.plan.protocol === "http";
-  }
-
-  /** The request goes over a stream, which is all that the owner sees. `before`: a PROXY header. */
-  #connectedHttp2(channel: Channel, before: Uint8Array): void {
-    const { server, pool } = this.decision;
-    const { serverPort, timeouts } = this.#owner.service.plan;
-    const servers = http2ServersOf(this.#plane);
-    const port = serverPort || server!.plan.port;
-    this.#channel = servers.begin(server!, pool!, port, channel, before, timeouts.idle);
-    this.#connected(this.#owner.firstBytes(), 0);
-  }
-
-  #connected(first: Uint8Array, sent: number): void {
-    const { server, pool } = this.decision;
-    const ms = performance.now() - this.#dialledMs;
     this.connectMs = ms;
     server!.view.connected(ms * 1000);
     pool!.view.observe(PoolCounter.CONNECT_COUNT, ms / 1000);
-    const channel = this.#channel!;
-    this.#channel = null;
     this.#placed(channel, first, sent, false);
   }
 
@@ -361,7 +236,7 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
 
   // Failing
 
-  #connectFailed(code: number): void {
+  onDialFailed(code: number): void {
     // Our own lack of descriptors says nothing about the server. Nor does that of ports, but there may be some towards another.
     if (code === EMFILE || code === ENFILE) return this.#giveUp(RefusalCode["no-files"], EndCode["connect-failed"]);
     this.#tryAnother(code !== EADDRNOTAVAIL);
@@ -382,7 +257,7 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
 
   #tryAnother(blame: boolean): void {
     const server = this.decision.server!;
-    this.#closeChannel();
+    this.#dial.close();
     this.#releaseServer();
     if (blame) {
       server.view.failed();
@@ -394,13 +269,6 @@ export class Placement extends Timed implements ChannelOwner, Waiting {
       return this.#giveUp(RefusalCode["connect-failed"], EndCode["connect-failed"]);
     }
     this.#decide();
-  }
-
-  #closeChannel(): void {
-    const channel = this.#channel;
-    this.#channel = null;
-    this.#tls = null;
-    channel?.close(false);
   }
 
   #releaseServer(): void {

@@ -6,13 +6,14 @@
 import { localAddress } from "../../os/socket.ts";
 import { NEED_MORE } from "../../protocols/result.ts";
 import { newClientHello, readClientHello } from "../../protocols/tls/client-hello.ts";
-import { type Client, newClient } from "../client.ts";
+import { newClient } from "../client.ts";
 import { Decision } from "../decide.ts";
 import { ServiceCounter } from "../shared/service-view.ts";
 import { UNTRACKED } from "../shared/sources.ts";
 import { EndCode, HandshakeCode, RefusalCode } from "../shared/words.ts";
 import { type Channel, type ChannelOwner, LOST, NOTHING_YET } from "./channel.ts";
 import type { WorkerContext } from "./context.ts";
+import { append } from "./first-bytes.ts";
 import { proxyEnvelope } from "./greetings.ts";
 import { HANDLERS, type HandledProtocol } from "./handlers.ts";
 import type { Journaled } from "./journal.ts";
@@ -21,52 +22,7 @@ import { SocketChannel } from "./socket-channel.ts";
 import { Timed } from "./timers.ts";
 import { PEER_CLOSED, PEER_RESET } from "./tls/failures.ts";
 import { TlsChannel } from "./tls/tls-channel.ts";
-
-/**
- * Whom a protocol serves: a connection that has arrived, or one stream of an HTTP/2 connection. The rest of the connection's
- * life is the protocol's; `finish` is its end.
- */
-export interface Visit {
-  readonly plane: WorkerContext;
-  /** Who came: the connection's number, its service, the client as far as it is known. */
-  readonly number: number;
-  /** Which stream of the connection it is; 0: the connection itself. */
-  readonly stream: number;
-  readonly service: ServiceRuntime;
-  readonly client: Client;
-  readonly channel: Channel;
-  /** The TLS that ends here; null: none. What it agreed on and the client's certificate are for logs and fields to servers. */
-  readonly tls: TlsChannel | null;
-  /** The client's own socket, also for a stream and under TLS. */
-  readonly clientFd: number;
-  /** When it was accepted: monotonic, unix milliseconds. */
-  readonly acceptedMs: number;
-  readonly startedMs: number;
-  /** The first step has to be over by then, monotonic milliseconds: the time for it began with the connection. */
-  readonly firstBytesDueMs: number;
-  /** Bytes that were read already and belong to the protocol. Who begins takes them. */
-  early: Uint8Array;
-  /** The last step, once: closes the channel and gives the connection's places back. `end` is a position in ENDS. */
-  finish(end: number, withReset: boolean): void;
-}
-
-/** What serves a visit. */
-export interface Served {
-  /** Ends it, whatever its state: control wants it, with this position in ENDS. */
-  close(end: number): void;
-  /** Ends what of it is at the server of this slot. @returns whether anything was. */
-  closeAt(server: number, end: number): boolean;
-  /** Control does not know of it: what was told at its beginning found no room. Absent where nothing is told then. */
-  tellAgain?(): void;
-  /** This process takes nothing new any more: it ends as soon as nothing is in progress. What is one relay just goes on. */
-  windDown(): void;
-}
-
-/** A protocol: serves clients once they have arrived. */
-export interface ProtocolHandler {
-  /** Takes over the visit, its channel and its early bytes. */
-  begin(visit: Visit): Served;
-}
+import type { Served, Visit } from "./visit.ts";
 
 /** Read at once while a client's first bytes are awaited. */
 const FIRST_READ = 4096;
@@ -319,23 +275,4 @@ function endOfRecord(bytes: Uint8Array): number {
     if (at > bytes.length) return at;
   }
   return bytes.length + 1;
-}
-
-/**
- * `before` with `bytes[0, length)` behind it; `before` is not to be used any more. The first bytes mostly arrive in one
- * piece, which gets a buffer of its size. For who sends byte by byte it grows by doubling, or they would cost the square.
- */
-export function append(before: Uint8Array, bytes: Uint8Array, length: number): Uint8Array {
-  if (before.length === 0) return bytes.slice(0, length);
-  const { buffer, byteOffset } = before;
-  const end = before.length + length;
-  let joined = before;
-  if (byteOffset + end <= buffer.byteLength) {
-    joined = new Uint8Array(buffer, byteOffset, end);
-  } else {
-    joined = new Uint8Array(2 * end).subarray(0, end);
-    joined.set(before);
-  }
-  joined.set(bytes.subarray(0, length), before.length);
-  return joined;
 }

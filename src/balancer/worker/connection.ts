@@ -11,15 +11,16 @@ import { slotOf } from "../shared/server-id.ts";
 import { ServerCounter } from "../shared/server-view.ts";
 import { ServiceCounter } from "../shared/service-view.ts";
 import { EndCode, RefusalCode } from "../shared/words.ts";
-import { append, type ProtocolHandler, type Served, type Visit } from "./arrival.ts";
 import { type Channel, type ChannelOwner, NOTHING_YET } from "./channel.ts";
 import type { WorkerContext } from "./context.ts";
+import { append } from "./first-bytes.ts";
 import { type Greeting, rdpRequest } from "./greetings.ts";
 import type { Journaled } from "./journal.ts";
 import { Placement, type PlacementOwner } from "./placement.ts";
 import { Relay, type RelayOwner, type RelayTimeouts } from "./relay.ts";
 import type { ServiceRuntime } from "./service.ts";
 import { Timed } from "./timers.ts";
+import type { ProtocolHandler, Served, Visit } from "./visit.ts";
 import { READ_BYTES } from "./way.ts";
 
 /** Bytes both ways, as they are. */

@@ -4,13 +4,13 @@
  */
 import type { Client } from "../../../src/balancer/client.ts";
 import { newClient } from "../../../src/balancer/client.ts";
-import type { Served, Visit } from "../../../src/balancer/worker/arrival.ts";
 import { Channel, type ChannelOwner, LOST, NOTHING_YET } from "../../../src/balancer/worker/channel.ts";
 import type { Unfinished, WorkerContext } from "../../../src/balancer/worker/context.ts";
 import type { JournaledRequest } from "../../../src/balancer/worker/http-journal.ts";
 import { Http2Handler } from "../../../src/balancer/worker/http2/client-connection.ts";
 import { ServerConnection } from "../../../src/balancer/worker/http2/server-connection.ts";
 import { Timers } from "../../../src/balancer/worker/timers.ts";
+import type { Served, Visit } from "../../../src/balancer/worker/visit.ts";
 import { FieldList } from "../../../src/protocols/http2/field-list.ts";
 import {
   CONTINUATION,

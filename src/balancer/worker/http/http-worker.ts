@@ -1,9 +1,9 @@
 /** What the HTTP connections of one worker share: buffers, exchanges that are not in use, idle connections to servers. */
 import { PROXIED, ResponseHead } from "../../../protocols/http1/response.ts";
 import type { ResponseFacts } from "../../../protocols/http1/write.ts";
-import type { ProtocolHandler } from "../arrival.ts";
 import type { WorkerContext } from "../context.ts";
 import type { ServiceRuntime } from "../service.ts";
+import type { ProtocolHandler } from "../visit.ts";
 import { READ_BYTES } from "../way.ts";
 import { Exchange } from "./exchange.ts";
 import { HttpConnection } from "./http-connection.ts";

@@ -5,8 +5,8 @@ import { ascii } from "../../../protocols/ascii.ts";
 import { readTrueClient } from "../../../protocols/http1/true-client.ts";
 import type { RequestFacts } from "../../../protocols/http1/write.ts";
 import type { Client, HttpRequest } from "../../client.ts";
-import type { Visit } from "../arrival.ts";
 import type { ServiceRuntime } from "../service.ts";
+import type { Visit } from "../visit.ts";
 
 const NO_BYTES = new Uint8Array(0);
 

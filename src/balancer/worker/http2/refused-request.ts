@@ -5,8 +5,8 @@ import { describeRequest } from "../../../protocols/http2/describe-request.ts";
 import type { FieldList } from "../../../protocols/http2/field-list.ts";
 import type { Client } from "../../client.ts";
 import { Decision } from "../../decide.ts";
-import type { Visit } from "../arrival.ts";
 import type { JournaledRequest } from "../http-journal.ts";
+import type { Visit } from "../visit.ts";
 
 const HTTP2 = 20;
 const NO_BYTES = new Uint8Array(0);

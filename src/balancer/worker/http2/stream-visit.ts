@@ -1,7 +1,7 @@
 /** A request of HTTP/2 as the engine of HTTP/1.1 meets it. */
 import type { Client } from "../../client.ts";
-import type { Visit } from "../arrival.ts";
 import type { Channel } from "../channel.ts";
+import type { Visit } from "../visit.ts";
 import type { StreamChannel } from "./stream-channel.ts";
 
 const NO_BYTES = new Uint8Array(0);

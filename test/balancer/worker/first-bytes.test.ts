@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { append } from "../../../src/balancer/worker/arrival.ts";
+import { append } from "../../../src/balancer/worker/first-bytes.ts";
 
 const NOTHING = new Uint8Array(0);
 

@@ -11,12 +11,10 @@ import { CHUNKED, UNTIL_CLOSE } from "../../../protocols/http1/request.ts";
 import { type Channel, LOST, NOTHING_YET } from "../channel.ts";
 import type { KernelPipe } from "../pipes.ts";
 import type { SocketChannel } from "../socket-channel.ts";
-import { READ_BYTES, type RelayTools } from "../way.ts";
+import { FAT_AFTER, FAT_BYTES, READ_BYTES, type RelayTools } from "../way.ts";
 
 /** So much still to come, behind full reads, is worth a pipe. */
 const WORTH_SPLICING = 256 * 1024;
-/** Full reads in a row after which a way is fat, as in way.ts. */
-const FAT_AFTER = 3;
 const SPLICE_BYTES = 1 << 20;
 const STILL_FAT = READ_BYTES / 2;
 /** Steps in one turn of the loop. */
@@ -154,8 +152,8 @@ export class BodyWay {
 
   #copy(source: Channel, sink: Channel, { buffer }: RelayTools): number {
     const framing = this.#framing;
-    const most = framing > 0 && framing < READ_BYTES ? framing : READ_BYTES;
-    const read = source.read(buffer, most);
+    const step = this.#fullReads >= FAT_AFTER ? FAT_BYTES : READ_BYTES;
+    const read = source.read(buffer, framing > 0 && framing < step ? framing : step);
     if (read <= 0) return this.#nothingRead(source, read);
     if (read < READ_BYTES) this.#fullReads = 0;
     else this.#fullReads++;

@@ -26,6 +26,16 @@ export interface Problem {
   readonly hint?: string;
 }
 
+/** A mistake in the text itself. */
+export interface TextFinding {
+  readonly code: ErrorCode;
+  readonly path: Path;
+  readonly range: Range;
+  readonly message: string;
+  readonly expected?: string | undefined;
+  readonly hint?: string | undefined;
+}
+
 /** A mistake before it has a place in the text. */
 export interface Finding {
   readonly code: ErrorCode;

@@ -1,7 +1,6 @@
 /** What the YAML parser says, in words for the person who wrote the file. */
 import type { YAMLParseError } from "yaml";
-import type { Range } from "./problem.ts";
-import type { TextFinding } from "./yaml.ts";
+import type { Range, TextFinding } from "./problem.ts";
 
 const MESSAGES: Readonly<Record<string, string>> = {
   BAD_ALIAS: "an alias without a name",

@@ -1,7 +1,7 @@
 /** YAML text to plain values, and where each of them is written. Aliases and merge keys are followed here, within bounds. */
 import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, parseDocument, type Scalar, type YAMLMap } from "yaml";
 import type { ErrorCode } from "../errors.ts";
-import { type Path, quote, type Range } from "./problem.ts";
+import { type Path, quote, type Range, type TextFinding } from "./problem.ts";
 import { didYouMean } from "./suggest.ts";
 import { explainSyntaxErrors } from "./syntax.ts";
 
@@ -19,16 +19,6 @@ export interface Spot {
   /** Offset of the alias or merge through which it came to this place, if it is written elsewhere. */
   readonly usedAt: number | undefined;
   readonly children: Map<string, Spot>;
-}
-
-/** A mistake in the text itself. */
-export interface TextFinding {
-  readonly code: ErrorCode;
-  readonly path: Path;
-  readonly range: Range;
-  readonly message: string;
-  readonly expected?: string | undefined;
-  readonly hint?: string | undefined;
 }
 
 /** What was read. After a mistake in the syntax, values that end before `soundTo` are as they were meant. */

@@ -6,6 +6,7 @@
  * that one is down and will have its clients back (`on-down: keep`), one that stands in for it; then the first
  * pool with a usable server picks one, a primary before a backup; then, where every check fails, the last known good.
  */
+import type { Span } from "../protocols/http1/fields.ts";
 import type { ResponseHead } from "../protocols/http1/response.ts";
 import { TOO_LONG } from "../protocols/http1/write.ts";
 import { type PickRequest, usableWeight } from "./algorithms/algorithm.ts";
@@ -110,14 +111,10 @@ export function touch(client: Client, decision: Decision, nowSec: number): void 
   if (decision.pool !== null && !decision.keep) decision.pool.touch(client, nowSec);
 }
 
-/** HTTP: takes out of `client.request`, in place, what is for us alone, while its head is written to a server. */
-export function hide(client: Client, { pool }: Decision): void {
-  if (pool !== null) pool.hide(client);
-}
-
-/** HTTP: puts back what `hide` has taken out, so that the client is known if the request has to be sent again. */
-export function show(client: Client, { pool }: Decision): void {
-  if (pool !== null) pool.show(client);
+/** HTTP: which part of a Cookie field of `client.request` is for us alone; empty: there is none. */
+export function hide(client: Client, { pool }: Decision, out: Span): void {
+  out.at = out.end = 0;
+  if (pool !== null) pool.hide(client, out);
 }
 
 /**

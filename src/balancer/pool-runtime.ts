@@ -1,5 +1,6 @@
 /** A pool as a worker uses it: the plan with its servers' words, its algorithm and its persistence made ready. */
 
+import type { Span } from "../protocols/http1/fields.ts";
 import type { ResponseHead } from "../protocols/http1/response.ts";
 import type { Picker } from "./algorithms/algorithm.ts";
 import { algorithmNamed } from "./algorithms/index.ts";
@@ -97,14 +98,9 @@ export class PoolRuntime {
     return end;
   }
 
-  /** HTTP: takes out of `client.request` what servers must not see. */
-  hide(client: Client): void {
-    for (let i = 0; i < this.kinds.length; i++) this.kinds[i]!.recogniser.hide?.(client);
-  }
-
-  /** HTTP: puts back what `hide` has taken out. */
-  show(client: Client): void {
-    for (let i = 0; i < this.kinds.length; i++) this.kinds[i]!.recogniser.show?.(client);
+  /** HTTP: the part of a Cookie field of `client.request` that servers must not see; a pool has one cookie at most. */
+  hide(client: Client, out: Span): void {
+    for (let i = 0; i < this.kinds.length; i++) this.kinds[i]!.recogniser.hide?.(client, out);
   }
 
   /** HTTP: `server` has answered `client.request` with this head. */

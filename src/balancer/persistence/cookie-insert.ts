@@ -1,13 +1,13 @@
 /**
  * Our own cookie: the client itself carries where it belongs, signed and naming no address (protocols/http1/sticky-cookie.ts).
  * It is set with the answer, and only when it must change: for a client that has none or is on another server now, and when
- * a good part of the idle time has passed since it was written.
+ * a good part of the idle time has passed since it was written. Servers do not see it.
  *
  * A WebSocket gets no second answer that could renew the cookie. As long as one is open, the sticky table is told of the
  * cookie's id, so that who loses the connection after a day comes back to the same server.
  */
 import { ascii, writeDecimal } from "../../protocols/ascii.ts";
-import { findCookie } from "../../protocols/http1/cookies.ts";
+import { type CookiePair, findCookie, findPair, spanOfPair } from "../../protocols/http1/cookies.ts";
 import type { Span } from "../../protocols/http1/fields.ts";
 import { newStickyCookie, STICKY_COOKIE_CHARACTERS } from "../../protocols/http1/sticky-cookie.ts";
 import type { Candidate } from "../candidate.ts";
@@ -44,6 +44,7 @@ class InsertedCookie implements Recogniser {
   readonly #secure: Uint8Array;
   readonly #renewAfterSec: number;
   readonly #span: Span = { at: 0, end: 0 };
+  readonly #pair: CookiePair = { index: 0, at: 0, end: 0 };
   readonly #cookie = newStickyCookie();
   readonly #id = new Uint8Array(COOKIE_ID_BYTES);
 
@@ -83,6 +84,14 @@ class InsertedCookie implements Recogniser {
     if (client.cookieServer === 0) return;
     this.#setId(client.cookieIdHigh, client.cookieIdLow);
     this.#connected.remember(this.#id, 0, COOKIE_ID_BYTES, client.cookieServer, nowSec);
+  }
+
+  hide({ request }: Client, out: Span): void {
+    if (request === null) return;
+    const { bytes, head } = request;
+    if (findPair(bytes, head.fields, this.#name, this.#pair, this.#span)) {
+      spanOfPair(bytes, head.fields, this.#pair, out);
+    }
   }
 
   /** What the client carries, only an answer could take away. The cookie of another server replaces it. */

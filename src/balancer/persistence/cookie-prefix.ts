@@ -4,7 +4,7 @@
  */
 import { ascii } from "../../protocols/ascii.ts";
 import { findCookie, findSetCookie, type SetCookie } from "../../protocols/http1/cookies.ts";
-import { Field, type Span } from "../../protocols/http1/fields.ts";
+import type { Span } from "../../protocols/http1/fields.ts";
 import type { ResponseHead } from "../../protocols/http1/response.ts";
 import type { Candidate } from "../candidate.ts";
 import type { Client, HttpRequest } from "../client.ts";
@@ -34,9 +34,6 @@ class PrefixedCookie implements Recogniser {
   #lineLength = 0;
   #high = 0;
   #low = 0;
-  /** The field whose prefix is hidden (-1: none), and where it was. */
-  #hidden = -1;
-  #hiddenAt = 0;
 
   constructor(setting: PersistenceSetting) {
     this.#servers = new ServersByFingerprint(setting.servers);
@@ -53,34 +50,10 @@ class PrefixedCookie implements Recogniser {
   touch(): void {}
   forget(): void {}
 
-  /** The part of the field in front of the prefix moves over it. */
-  hide({ request }: Client): void {
-    this.#hidden = -1;
+  hide({ request }: Client, out: Span): void {
     if (request === null || !this.#hasPrefix(request)) return;
-    const { bytes, head } = request;
-    const { fields } = head;
-    const { at } = this.#span;
-    for (let index = fields.find(Field.COOKIE); index >= 0; index = fields.find(Field.COOKIE, index + 1)) {
-      const from = fields.valueAt(index);
-      if (at < from || at >= fields.valueEnd(index)) continue;
-      bytes.copyWithin(from + PREFIX_BYTES, from, at);
-      fields.moveValue(index, from + PREFIX_BYTES);
-      this.#hidden = index;
-      this.#hiddenAt = at;
-      return;
-    }
-  }
-
-  show({ request }: Client): void {
-    if (request === null || this.#hidden < 0) return;
-    const { bytes, head } = request;
-    const moved = head.fields.valueAt(this.#hidden);
-    const from = moved - PREFIX_BYTES;
-    bytes.copyWithin(from, moved, this.#hiddenAt + PREFIX_BYTES);
-    head.fields.moveValue(this.#hidden, from);
-    const at = writeHex(bytes, writeHex(bytes, this.#hiddenAt, this.#high), this.#low);
-    bytes[at] = TILDE;
-    this.#hidden = -1;
+    out.at = this.#span.at;
+    out.end = this.#span.at + PREFIX_BYTES;
   }
 
   learn(_client: Client, server: Candidate, bytes: Uint8Array, head: ResponseHead): void {

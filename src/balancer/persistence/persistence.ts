@@ -5,6 +5,7 @@
  * the pool change; `recognise` runs for each client and allocates nothing.
  */
 
+import type { Span } from "../../protocols/http1/fields.ts";
 import type { ResponseHead } from "../../protocols/http1/response.ts";
 import type { Candidate } from "../candidate.ts";
 import type { Client } from "../client.ts";
@@ -56,12 +57,8 @@ export interface Recogniser {
   forget(client: Client): void;
   /** HTTP: most bytes that `writeFields` writes; absent: it writes none. */
   readonly fieldBytes?: number;
-  /**
-   * HTTP: takes out of the request, in place, what its server must not see; `show` puts it back. Around the writing of its head
-   * to a server, which may have to be done again.
-   */
-  hide?(client: Client): void;
-  show?(client: Client): void;
+  /** HTTP: a part of a Cookie field's value that is only for us, and that the server must not see; `out` stays where there is none. */
+  hide?(client: Client, out: Span): void;
   /**
    * HTTP: the head of `server`'s answer has come. Just before `writeFields` and the head's going to the client; may drop
    * fields that `writeFields` replaces.

@@ -2,6 +2,13 @@
 import { isBlank } from "../ascii.ts";
 import { Field, type FieldTable, type Span } from "./fields.ts";
 
+/** Where a cookie is in a request: `bytes[at, end)` of the Cookie field at `index`, name and value. */
+export interface CookiePair {
+  index: number;
+  at: number;
+  end: number;
+}
+
 /** A Set-Cookie field: where its parts are. */
 export interface SetCookie {
   /** Of the field in its table. */
@@ -20,6 +27,17 @@ const QUOTE = 0x22;
  * quotes around it.
  */
 export function findCookie(bytes: Uint8Array, fields: FieldTable, name: Uint8Array, out: Span): boolean {
+  return findPair(bytes, fields, name, found, out);
+}
+
+/** Finds the same cookie with its name. `value` is as `findCookie` has it. */
+export function findPair(
+  bytes: Uint8Array,
+  fields: FieldTable,
+  name: Uint8Array,
+  out: CookiePair,
+  value: Span,
+): boolean {
   for (let i = fields.find(Field.COOKIE); i >= 0; i = fields.find(Field.COOKIE, i + 1)) {
     const end = fields.valueEnd(i);
     let at = fields.valueAt(i);
@@ -27,11 +45,31 @@ export function findCookie(bytes: Uint8Array, fields: FieldTable, name: Uint8Arr
       while (at < end && (isBlank(bytes[at]!) || bytes[at] === SEMICOLON)) at++;
       const begin = at;
       while (at < end && bytes[at] !== SEMICOLON) at++;
-      if (readPair(bytes, begin, at, name, out)) return true;
+      if (!readPair(bytes, begin, at, name, value)) continue;
+      out.index = i;
+      out.at = begin;
+      out.end = at;
+      return true;
     }
   }
   return false;
 }
+
+/** What has to be left out of the field so that the cookie is gone: with a separator, if others stay. */
+export function spanOfPair(bytes: Uint8Array, fields: FieldTable, { index, at, end }: CookiePair, out: Span): void {
+  const valueEnd = fields.valueEnd(index);
+  out.at = at;
+  out.end = end;
+  while (out.end < valueEnd && isSeparator(bytes[out.end]!)) out.end++;
+  if (out.end < valueEnd) return;
+  while (out.at > fields.valueAt(index) && isSeparator(bytes[out.at - 1]!)) out.at--;
+}
+
+function isSeparator(byte: number): boolean {
+  return byte === SEMICOLON || isBlank(byte);
+}
+
+const found: CookiePair = { index: 0, at: 0, end: 0 };
 
 /** Finds the last Set-Cookie for `name` (case matters), which is the one that a browser keeps. */
 export function findSetCookie(bytes: Uint8Array, fields: FieldTable, name: Uint8Array, out: SetCookie): boolean {

@@ -33,6 +33,7 @@ export const Field = {
   SEC_WEBSOCKET_KEY: 26,
   SEC_WEBSOCKET_ACCEPT: 27,
   SEC_WEBSOCKET_VERSION: 28,
+  CACHE_CONTROL: 29,
 } as const;
 export type Field = (typeof Field)[keyof typeof Field];
 

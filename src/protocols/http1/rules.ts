@@ -1,6 +1,6 @@
 /** What is added to messages and taken out of them: for each service, made once, and for each message. */
 import { ascii } from "../ascii.ts";
-import { Field, fieldCode, type NamedField, NameSet, UNDERSCORED } from "./fields.ts";
+import { Field, fieldCode, type NamedField, NameSet, type Span, UNDERSCORED } from "./fields.ts";
 
 /** Fields that are about one connection or about where a message ends: only what was understood of a message says them. */
 export const FRAMING =
@@ -64,6 +64,8 @@ export interface RequestFacts {
   fallbackHost: Uint8Array;
   /** The server is to end the connection behind its answer. */
   close: boolean;
+  /** A part of a Cookie field's value that is only for us; empty: there is none. */
+  hidden: Span;
 }
 
 /** What happens to each response of a service; made once for a plan. */

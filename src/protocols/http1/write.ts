@@ -5,7 +5,7 @@
 import { ascii, SPACE, writeDecimal } from "../ascii.ts";
 import { Field } from "./fields.ts";
 import { droppedForwarded, writeForwarded } from "./forwarded.ts";
-import { copyAll, copySpan, endLine, passFields } from "./pass-fields.ts";
+import { copyAll, copySpan, endLine, passCookies, passFields } from "./pass-fields.ts";
 import { CHUNKED, Method, type RequestHead, TargetForm } from "./request-head.ts";
 import type { ResponseHead } from "./response.ts";
 import { FRAMING, type RequestFacts, type RequestRules, type ResponseFacts, type ResponseRules } from "./rules.ts";
@@ -58,8 +58,11 @@ export function writeRequestHead(
   else next = copyAll(facts.fallbackHost, into, next);
   next = endLine(into, next);
   const ownId = facts.requestIdLength > 0 && (rules.ruled & (1 << Field.X_REQUEST_ID)) === 0;
-  const dropped = WRITTEN_ANEW | droppedForwarded(head, rules, facts) | (ownId ? 1 << Field.X_REQUEST_ID : 0);
+  const hides = facts.hidden.end > facts.hidden.at;
+  const replaced = (ownId ? 1 << Field.X_REQUEST_ID : 0) | (hides ? 1 << Field.COOKIE : 0);
+  const dropped = WRITTEN_ANEW | droppedForwarded(head, rules, facts) | replaced;
   next = passFields(bytes, head.fields, dropped, rules.removed, into, next);
+  if (hides) next = passCookies(bytes, head.fields, facts.hidden, rules.removed, into, next);
   next = writeForwarded(bytes, head, rules, facts, into, next);
   if (ownId) {
     next = copyAll(X_REQUEST_ID, into, next);

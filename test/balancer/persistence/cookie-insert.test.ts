@@ -7,6 +7,7 @@ import type { PoolRuntime } from "../../../src/balancer/pool-runtime.ts";
 import { saltOf } from "../../../src/balancer/shared/fingerprint.ts";
 import { FORGOTTEN_PARTS } from "../../../src/balancer/shared/forgotten.ts";
 import { Reason } from "../../../src/balancer/shared/words.ts";
+import { Field } from "../../../src/protocols/http1/fields.ts";
 import { asks, clientFrom, NOW, type Persistence, Rig, serverOf } from "../rig.ts";
 
 const OPTIONS: Partial<Persistence> = { by: ["cookie"], name: "SRV", idleSec: 800, lifetimeSec: 2_000 };
@@ -93,6 +94,17 @@ describe("recognising by it", () => {
     expect(recognise(pool, shows("x=1", cookie))).toBe("b");
     expect(recognise(pool, shows(`not${cookie}`))).toBe("reason 0");
     expect(recognise(pool, clientFrom("10.0.0.1"))).toBe("reason 0");
+  });
+
+  test("the server does not see it", () => {
+    const pool = poolWith();
+    const client = shows(`x=1; ${cookieIn(answer(pool, shows(), "b"))}`);
+    const hidden = { at: 0, end: 0 };
+    pool.hide(client, hidden);
+    const { bytes, head } = client.request!;
+    const at = head.fields.valueAt(head.fields.find(Field.COOKIE));
+    expect(Buffer.from(bytes).toString("latin1", at, hidden.at)).toBe("x=1");
+    expect(hidden.end).toBe(head.fields.valueEnd(head.fields.find(Field.COOKIE)));
   });
 
   test("a balancer with the same keys recognises what another has set", () => {

@@ -93,12 +93,13 @@ describe("by a cookie that the server sets, with our prefix", () => {
 
   /** What the server gets to see of the client's cookies. */
   function passIn(pool: PoolRuntime, client: Client): string {
-    pool.hide(client);
+    const hidden = { at: 0, end: 0 };
+    pool.hide(client, hidden);
     const { bytes, head } = client.request!;
     const index = head.fields.find(Field.COOKIE);
-    const seen = Buffer.from(bytes).toString("latin1", head.fields.valueAt(index), head.fields.valueEnd(index));
-    pool.show(client);
-    return seen;
+    const text = (from: number, to: number) => Buffer.from(bytes).toString("latin1", from, to);
+    const [from, to] = [head.fields.valueAt(index), head.fields.valueEnd(index)];
+    return hidden.end === 0 ? text(from, to) : text(from, hidden.at) + text(hidden.end, to);
   }
 
   const pool = poolBy("cookie", { mode: "prefix" });
@@ -115,11 +116,6 @@ describe("by a cookie that the server sets, with our prefix", () => {
   test("whoever shows it is known, and the server sees its own value alone", () => {
     const cookies = `a=1; SID=${prefix}~xy; b=2`;
     const client = get("/", `Cookie: ${cookies}`);
-    expect(recognise(pool, client)).toBe("b");
-    const before = Buffer.from(client.request!.bytes).toString();
-    expect(passIn(pool, client)).toBe("a=1; SID=xy; b=2");
-    // The server was gone, and the request is sent again.
-    expect(Buffer.from(client.request!.bytes).toString()).toBe(before);
     expect(recognise(pool, client)).toBe("b");
     expect(passIn(pool, client)).toBe("a=1; SID=xy; b=2");
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseAddress } from "../../../src/protocols/address.ts";
+import { findPair, spanOfPair } from "../../../src/protocols/http1/cookies.ts";
 import { CHUNKED, RequestHead, readRequestHead, UNTIL_CLOSE } from "../../../src/protocols/http1/request.ts";
 import { bodyOf, PROXIED, ResponseHead, readResponseHead } from "../../../src/protocols/http1/response.ts";
 import {
@@ -30,6 +31,7 @@ function factsWith(change: Partial<RequestFacts>): RequestFacts {
     fallbackHost: text("10.0.0.9:8080"),
     peer: parseAddress("192.0.2.7")!,
     close: false,
+    hidden: { at: 0, end: 0 },
     ...change,
   };
 }
@@ -80,6 +82,29 @@ describe("a server gets", () => {
       "F: ",
       "G: h",
     ]);
+  });
+
+  test("the cookies without ours, and no field of which nothing is left", () => {
+    const cookiesOf = (...values: string[]) => {
+      const lines = ["GET / HTTP/1.1", "Host: a", ...values.map((value) => `cookie:${value}`), "X: y"];
+      const bytes = text(`${lines.join("\r\n")}\r\n\r\n`);
+      const head = new RequestHead();
+      readRequestHead(bytes, 0, bytes.length, LIMITS, head);
+      const [pair, hidden] = [
+        { index: 0, at: 0, end: 0 },
+        { at: 0, end: 0 },
+      ];
+      if (findPair(bytes, head.fields, text("SRV"), pair, hidden)) spanOfPair(bytes, head.fields, pair, hidden);
+      const passed = forwarded(lines, new RequestRules(OFF), factsWith({ hidden }));
+      return passed.filter((line) => /^cookie/i.test(line)).map((line) => line.slice("Cookie: ".length));
+    };
+    expect(cookiesOf("SRV=x")).toEqual([]);
+    expect(cookiesOf(" SRV=x; ")).toEqual([]);
+    expect(cookiesOf("SRV=x; a=1; b=2")).toEqual(["a=1; b=2"]);
+    expect(cookiesOf("a=1; SRV=x; b=2")).toEqual(["a=1; b=2"]);
+    expect(cookiesOf('a=1;b=2;SRV="x y"')).toEqual(["a=1;b=2"]);
+    expect(cookiesOf("a=1", "SRV=x", "b=2; SRV=other")).toEqual(["a=1", "b=2; SRV=other"]);
+    expect(cookiesOf("notSRV=x; SRV2=y")).toEqual(["notSRV=x; SRV2=y"]);
   });
 
   test("nothing that was only for us, nor what Connection names", () => {

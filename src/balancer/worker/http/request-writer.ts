@@ -1,7 +1,7 @@
 /** A request's head as the server gets it: what the client sent, and what we say about the client. */
 import { endHead, type RequestFacts, TOO_LONG, writeRequestHead } from "../../../protocols/http1/write.ts";
 import type { HttpRequest } from "../../client.ts";
-import { type Decision, hide, show } from "../../decide.ts";
+import { type Decision, hide } from "../../decide.ts";
 import { certificateLine } from "./client-certificate.ts";
 import type { HttpConnection } from "./http-connection.ts";
 import type { HttpService } from "./http-service.ts";
@@ -20,6 +20,7 @@ export class RequestWriter {
     requestIdLength: 0,
     fallbackHost: NO_BYTES,
     close: false,
+    hidden: { at: 0, end: 0 },
   };
 
   /**
@@ -41,9 +42,8 @@ export class RequestWriter {
     facts.requestId = name.bytes;
     facts.requestIdLength = name.isOurs ? name.length : 0;
     facts.close = decision.pool!.plan.keepAlive.connections === 0;
-    hide(connection.client, decision);
+    hide(connection.client, decision, facts.hidden);
     const end = writeRequestHead(bytes, head, http.requestRules, facts, out, 0);
-    show(connection.client, decision);
     return endHead(out, http.certificateField === "" ? end : this.#writeCertificate(connection, http, out, end));
   }
 

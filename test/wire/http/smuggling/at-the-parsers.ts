@@ -24,6 +24,7 @@ const FACTS: RequestFacts = {
   requestIdLength: 0,
   fallbackHost: text("server"),
   close: false,
+  hidden: { at: 0, end: 0 },
 };
 
 /** Serves `sent` as a connection does, `step` bytes at a time: whole requests as a server gets them, and how it ends. */

@@ -48,7 +48,9 @@ export class DynamicTable {
     this.#makeRoom(length);
     const at = this.#end;
     const bytes = this.#bytes;
-    for (let i = 0; i < length; i++) bytes[at + i] = from[nameAt + i]!;
+    // Most fields are shorter than a call of `set` costs.
+    if (length > 256) bytes.set(from.subarray(nameAt, end), at);
+    else for (let i = 0; i < length; i++) bytes[at + i] = from[nameAt + i]!;
     this.#end = at + length;
     const span = ((this.#oldest + this.count) % this.#ringSize) * WORDS;
     this.#spans[span] = at;

@@ -87,9 +87,13 @@ export class HpackDecoder {
       this.#at = HPACK_BAD_INDEX;
       return;
     }
+    if (out.tooLarge) {
+      // A byte can refer to a whole table: only what still counts is copied.
+      out.counts(this.#lengthOf(index));
+      return;
+    }
     const at = out.end;
     const nameEnd = this.#copyName(index, out, at);
-    if (nameEnd < 0) return;
     let end: number;
     if (index <= STATIC_ENTRIES) {
       const valueAt = STATIC_BOUNDS[2 * index + 1]!;
@@ -122,6 +126,12 @@ export class HpackDecoder {
     }
     if (remember) this.#table.add(out.bytes, at, nameEnd, end);
     out.add(nameEnd, end);
+  }
+
+  #lengthOf(index: number): number {
+    if (index <= STATIC_ENTRIES) return STATIC_BOUNDS[2 * index + 2]! - STATIC_BOUNDS[2 * index]!;
+    const entry = index - STATIC_ENTRIES - 1;
+    return this.#table.valueEnd(entry) - this.#table.nameAt(entry);
   }
 
   /** The name of an entry to `out.bytes[at]`; returns its end. Its length is below TABLE_SIZE: there is room. */

@@ -135,18 +135,26 @@ describe("field blocks are bounded", () => {
     expect(client.endedWith).toBe(EndCode["first-bytes-timeout"]);
   });
 
+  /** A field of 4000 bytes, and `references` to it. */
+  const bomb = (stream: number, reference: Uint8Array) =>
+    frame(
+      HEADERS,
+      0x5,
+      stream,
+      Buffer.concat([
+        block(GET),
+        Uint8Array.of(0x40),
+        Buffer.from([1, 0x78]),
+        Buffer.from([0x7f, 0xa1, 0x1e]),
+        Buffer.alloc(0x7f + 0x21 + (0x1e << 7), "y"),
+        reference,
+      ]),
+    );
+
   test("a small block that refers to a large field thousands of times is answered with 431", () => {
     const client = new RawClient();
-    const bomb = Buffer.concat([
-      block(GET),
-      Uint8Array.of(0x40),
-      Buffer.from([1, 0x78]),
-      Buffer.from([0x7f, 0xa1, 0x1e]),
-      Buffer.alloc(0x7f + 0x21 + (0x1e << 7), "y"),
-      Buffer.alloc(10_000, 0xbe),
-    ]);
     const began = performance.now();
-    client.send(frame(HEADERS, 0x5, 1, bomb));
+    client.send(bomb(1, Buffer.alloc(10_000, 0xbe)));
     expect(client.answers(1)).toEqual([[":status: 431", "content-length: 0"]]);
     expect(client.exchanges).toHaveLength(0);
     // Nothing was copied: 40 MB of fields took no longer than a moment.
@@ -154,6 +162,19 @@ describe("field blocks are bounded", () => {
     // The table is right behind it.
     client.send(frame(HEADERS, 0x5, 3, Buffer.concat([block(GET), Uint8Array.of(0xbe)])));
     expect(client.exchanges[0]!.text).toContain(`x: ${"y".repeat(100)}`);
+  });
+
+  test("such blocks, again and again", () => {
+    const client = new RawClient();
+    expect(flood(client, 100, (index) => bomb(2 * index + 1, Buffer.alloc(10_000, 0xbe)))).toBeLessThan(10);
+    expect(client.goaway).toBe(ENHANCE_YOUR_CALM);
+  });
+
+  test("and blocks that fill the table with a large name again and again, two bytes each", () => {
+    const client = new RawClient();
+    const refill = Buffer.alloc(8_000, Buffer.from([0x7e, 0]));
+    expect(flood(client, 1000, (index) => bomb(2 * index + 1, refill))).toBeLessThan(400);
+    expect(client.goaway).toBe(ENHANCE_YOUR_CALM);
   });
 });
 

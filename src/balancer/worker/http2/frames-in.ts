@@ -43,6 +43,7 @@ import {
   COST_FRAME,
   COST_STREAM,
   DATA_ROOM,
+  LARGE_LIST,
   SMALL_INCREMENT,
   STREAM_WINDOW,
 } from "./limits.ts";
@@ -182,13 +183,18 @@ export abstract class FramesIn extends FramesOut implements FrameSink {
       : this.onStreamBlock(stream, end, bytes, from, to);
   }
 
-  /** Reads a block into `list`. @returns COMPRESSION_ERROR when the two sides do not agree any more. */
+  /**
+   * Reads a block into `list`.
+   * @returns COMPRESSION_ERROR when the two sides do not agree any more, ENHANCE_YOUR_CALM where small blocks stand for large
+   * lists again and again.
+   */
   protected decode(bytes: Uint8Array, from: number, to: number): number {
     if (from === to) {
       this.list.clear();
       return NO_ERROR;
     }
-    return readFieldBlock(bytes, from, to, this.#decoder, this.list) < 0 ? COMPRESSION_ERROR : NO_ERROR;
+    if (readFieldBlock(bytes, from, to, this.#decoder, this.list) < 0) return COMPRESSION_ERROR;
+    return this.list.tooLarge ? this.spend(this.list.size / LARGE_LIST) : NO_ERROR;
   }
 
   onFrame(type: number, flags: number, id: number, bytes: Uint8Array, from: number, to: number): number {

@@ -40,3 +40,5 @@ export const COST_EMPTY_DATA = 4;
 export const COST_STREAM = 10;
 /** A window that grows by less is worth a frame's cost. */
 export const SMALL_INCREMENT = 1024;
+/** Of a list above its limit, so many bytes are worth a frame's cost: what a block refers to takes time beyond its own length. */
+export const LARGE_LIST = 1 << 16;

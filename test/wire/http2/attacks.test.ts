@@ -326,6 +326,15 @@ describe("who is slow", () => {
     expect(client.endedWith).toBe(EndCode["bad-protocol"]);
   });
 
+  test("to stop sending is not listened to for long", () => {
+    const client = new RawClient().send(data(0, "x"));
+    let sent = 0;
+    for (; client.endedWith < 0 && sent < 100; sent++) client.send(zeros(100_000));
+    expect(client.endedWith).toBe(EndCode["bad-protocol"]);
+    expect(sent * 100_000).toBeGreaterThan(2 * CONNECTION_WINDOW);
+    expect(sent * 100_000).toBeLessThan(5 * CONNECTION_WINDOW);
+  });
+
   test("with an answer that takes long is left alone", () => {
     const client = new RawClient({ keepAlive: 5000, idle: 5000 }).send(headers(1, GET));
     client.pass(60_000);

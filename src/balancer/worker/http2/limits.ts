@@ -22,6 +22,8 @@ export const MOST_PIECES = 32;
 export const BLOCK_SHARE = 2;
 /** The connection ends so long after its last words, or when the other side has read them. */
 export const LAST_WORDS_MS = 1000;
+/** What is read and dropped meanwhile: more than windows and sockets hold of somebody who stops when he is told to. */
+export const LAST_WORDS_BYTES = 4 * CONNECTION_WINDOW;
 /** How often a connection with streams looks at what does not move. */
 export const LOOK_MS = 5000;
 /** Between the announcement that a connection ends and the last stream that is still served. */

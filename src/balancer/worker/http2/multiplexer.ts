@@ -19,7 +19,15 @@ import type { Unfinished, WorkerContext } from "../context.ts";
 import { FrameReader, LARGEST_REST } from "./frame-reader.ts";
 import { FramesIn } from "./frames-in.ts";
 import type { MultiplexerTimes } from "./frames-out.ts";
-import { BLOCK_SHARE, CONNECTION_WINDOW, LAST_WORDS_MS, LOOK_MS, READ_BYTES, STEPS } from "./limits.ts";
+import {
+  BLOCK_SHARE,
+  CONNECTION_WINDOW,
+  LAST_WORDS_BYTES,
+  LAST_WORDS_MS,
+  LOOK_MS,
+  READ_BYTES,
+  STEPS,
+} from "./limits.ts";
 
 /** Where bytes are read, behind what was left over. Nobody is told of anything while it is in use. */
 const SCRATCH = new Uint8Array(2 * (LARGEST_REST + READ_BYTES));
@@ -65,6 +73,8 @@ export abstract class Multiplexer extends FramesIn implements ChannelOwner, Unfi
   #blockMs = 0;
   /** When the last words have had their time. */
   #goodbyeMs = 0;
+  /** Bytes that came behind them. */
+  #dropped = 0;
   #endSent = false;
 
   constructor(plane: WorkerContext, channel: Channel, list: FieldList, times: MultiplexerTimes) {
@@ -179,7 +189,8 @@ export abstract class Multiplexer extends FramesIn implements ChannelOwner, Unfi
     for (let step = 0; step < STEPS && this.#state === LAST_WORDS && this.channel.readable; step++) {
       const read = this.channel.read(SCRATCH, READ_BYTES);
       if (read === NOTHING_YET) return;
-      if (read <= 0) return this.#close();
+      this.#dropped += read;
+      if (read <= 0 || this.#dropped > LAST_WORDS_BYTES) return this.#close();
     }
     if (this.#state === LAST_WORDS && this.channel.readable) this.#scheduleAgain();
   }

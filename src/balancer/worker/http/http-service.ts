@@ -1,7 +1,9 @@
 /** What a service's plan says of HTTP, made ready for each request: rules for heads, and answers of our own. */
 import { type Answer, buildAnswer, builtInAnswer } from "../../../protocols/http1/answer.ts";
 import { RequestRules, ResponseRules } from "../../../protocols/http1/write.ts";
+import type { HttpRequest } from "../../client.ts";
 import type { AnswerPlan, Field, HttpPlan, ServicePlan } from "../../plan.ts";
+import { locationFor } from "./redirect.ts";
 
 /** Seconds after which a client may ask again when no server can be had. */
 const RETRY_AFTER_SEC = 5;
@@ -61,8 +63,14 @@ export class HttpService {
     return [{ name: "Retry-After", value: `${Math.max(1, seconds)}` }];
   }
 
-  /** The fixed answer of a route. */
-  fixed(plan: Extract<AnswerPlan, { kind: "fixed" }>): Answer {
+  /** What a route answers `request` with. `secure`: the client speaks TLS. */
+  answerOf(plan: AnswerPlan, { bytes, head }: HttpRequest, secure: boolean): Answer {
+    if (plan.kind === "fixed") return this.#fixedAnswer(plan);
+    const location = locationFor(plan, bytes, head, secure);
+    return location === undefined ? this.answer(400) : this.#redirect(plan.status, location);
+  }
+
+  #fixedAnswer(plan: Extract<AnswerPlan, { kind: "fixed" }>): Answer {
     let answer = this.#fixed.get(plan);
     if (answer === undefined) {
       answer = buildAnswer(plan.status, plan.contentType, plan.body, [...this.plan.setResponse, ...plan.fields]);
@@ -72,7 +80,7 @@ export class HttpService {
   }
 
   /** A redirect to `location`, which is made of nothing but checked bytes. */
-  redirect(status: number, location: string): Answer {
+  #redirect(status: number, location: string): Answer {
     const fields = [...this.plan.setResponse, { name: "Location", value: location }];
     return buildAnswer(status, "text/plain", new Uint8Array(0), fields);
   }

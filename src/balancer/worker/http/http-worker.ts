@@ -1,10 +1,10 @@
 /** What the HTTP connections of one worker share: buffers, exchanges that are not in use, idle connections to servers. */
 import { PROXIED, ResponseHead } from "../../../protocols/http1/response.ts";
-import type { ResponseFacts } from "../../../protocols/http1/write.ts";
 import type { WorkerContext } from "../context.ts";
 import type { ServiceRuntime } from "../service.ts";
 import type { ProtocolHandler } from "../visit.ts";
 import { READ_BYTES } from "../way.ts";
+import { AnswerWriter } from "./answer-writer.ts";
 import { Exchange } from "./exchange.ts";
 import { HttpConnection } from "./http-connection.ts";
 import { HttpService } from "./http-service.ts";
@@ -26,7 +26,7 @@ export class HttpWorker {
   /** The answer that is being read. */
   readonly responseHead = new ResponseHead();
   readonly requestWriter = new RequestWriter();
-  readonly responseFacts: ResponseFacts = { body: 0, close: false, keepAlive: false };
+  readonly answerWriter = new AnswerWriter();
   readonly #exchanges: Exchange[] = [];
   readonly #services = new WeakMap<ServiceRuntime, HttpService>();
 

@@ -34,11 +34,11 @@ export class Tunnel implements RelayOwner {
   }
 
   cameIn(bytes: number): void {
-    this.#exchange.countIn(bytes);
+    this.#exchange.account.countIn(bytes);
   }
 
   cameOut(bytes: number): void {
-    this.#exchange.countOut(bytes);
+    this.#exchange.account.countOut(bytes);
   }
 
   stillThere(): void {

@@ -347,10 +347,10 @@ describe("when this process takes nothing new any more", () => {
     const busy = await stage.client(GET);
     await textUntil(server, GET + GET);
     stage.rig.stopListening();
+    expect(await resting.ended).toBe("closed");
     server.send(OK);
     expect(await textUntil(busy, "ok")).toContain("Connection: close\r\n");
     expect(await busy.ended).toBe("closed");
-    expect(await resting.ended).toBe("closed");
   });
 
   test("a request that was on its way is answered, and told that it was the last", async () => {

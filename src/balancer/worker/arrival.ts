@@ -11,6 +11,7 @@ import { Decision } from "../decide.ts";
 import { ServiceCounter } from "../shared/service-view.ts";
 import { UNTRACKED } from "../shared/sources.ts";
 import { EndCode, HandshakeCode, RefusalCode } from "../shared/words.ts";
+import { sourceRefusal } from "./admission.ts";
 import { type Channel, type ChannelOwner, LOST, NOTHING_YET } from "./channel.ts";
 import type { WorkerContext } from "./context.ts";
 import { append } from "./first-bytes.ts";
@@ -210,14 +211,14 @@ export class Arrival extends Timed implements Visit, Served, ChannelOwner, Journ
   #admitSource(): boolean {
     const { limits } = this.service.plan;
     if (limits.connectionsPerSource === 0 && limits.newPerSource === 0) return true;
-    const slot = this.plane.admitSource(this.service, this.client);
+    const slot = this.plane.admission.connection(this.service, this.client, this.plane.unixMs);
     if (slot >= 0) {
       this.#sourceSlot = slot;
       this.plane.ledger.setSource(this.clientFd, slot);
       return true;
     }
     if (slot === UNTRACKED) return true;
-    this.#refuse(this.plane.sourceRefusal(slot), EndCode.limit);
+    this.#refuse(sourceRefusal(slot), EndCode.limit);
     return false;
   }
 

@@ -2,12 +2,12 @@
 import type { Poller } from "../../os/poller.ts";
 import type { TokenKey } from "../../protocols/rdp/token.ts";
 import type { Candidate } from "../candidate.ts";
-import type { Client } from "../client.ts";
 import type { PoolRuntime } from "../pool-runtime.ts";
 import type { Ledger } from "../shared/ledger.ts";
 import type { SourceTable } from "../shared/sources.ts";
+import type { Admission } from "./admission.ts";
 import type { Journal } from "./journal.ts";
-import type { PoolQueue } from "./queue.ts";
+import type { Queues } from "./queues.ts";
 import type { ServiceRuntime } from "./service.ts";
 import type { Timers } from "./timers.ts";
 import type { TlsTargets } from "./tls/client-context.ts";
@@ -35,6 +35,8 @@ export interface WorkerContext {
   readonly ledger: Ledger;
   readonly sources: SourceTable;
   readonly journal: Journal;
+  readonly queues: Queues;
+  readonly admission: Admission;
   readonly tokenKeys: readonly TokenKey[];
   /** This process takes nothing new any more. */
   readonly windingDown: boolean;
@@ -60,14 +62,4 @@ export interface WorkerContext {
   unfinished(connection: Unfinished): void;
   /** The listener has more to accept than one turn allows, or no descriptors. */
   acceptLater(listener: Accepting): void;
-  /** The queue of a pool in this worker. */
-  queueOf(pool: PoolRuntime): PoolQueue;
-  /** A place at a server of this pool is free: whoever has waited longest, in whichever worker, may have it. */
-  roomMayBe(pool: PoolRuntime): void;
-  /** Counts a connection against its source. @returns a slot of the source table, or why not. */
-  admitSource(service: ServiceRuntime, client: Client): number;
-  /** Counts an HTTP request against its source, within the limits of its service for requests. @returns as admitSource. */
-  admitRequest(service: ServiceRuntime, client: Client): number;
-  /** The refusal that a slot below zero means. */
-  sourceRefusal(slot: number): number;
 }

@@ -9,27 +9,24 @@ import { type MappedMemory, memoryBuffer } from "../../os/memory.ts";
 import { type Pollable, Poller, READABLE } from "../../os/poller.ts";
 import type { TokenKey } from "../../protocols/rdp/token.ts";
 import type { Candidate } from "../candidate.ts";
-import type { Client } from "../client.ts";
-import { DEFAULT_MASK, MaskedSource } from "../masked-source.ts";
-import { StickyCookies } from "../persistence/sticky-cookies.ts";
 import type { Plan } from "../plan.ts";
-import { PoolRuntime, type Shared } from "../pool-runtime.ts";
+import type { PoolRuntime } from "../pool-runtime.ts";
 import { Columns } from "../shared/columns.ts";
-import { Fingerprinter } from "../shared/fingerprint.ts";
 import type { MemoryLayout } from "../shared/layout.ts";
 import { Ledger } from "../shared/ledger.ts";
 import { Scoreboard } from "../shared/scoreboard.ts";
 import type { ServerId } from "../shared/server-id.ts";
-import { REFUSED_CONNECTIONS, SourceTable } from "../shared/sources.ts";
+import { SourceTable } from "../shared/sources.ts";
 import { StickyTable } from "../shared/sticky.ts";
-import { RefusalCode } from "../shared/words.ts";
+import { Admission } from "./admission.ts";
 import type { Arrival } from "./arrival.ts";
 import type { Accepting, Unfinished, WorkerContext } from "./context.ts";
 import { Journal } from "./journal.ts";
 import { Listener } from "./listener.ts";
 import type { FromWorker } from "./messages.ts";
-import { PoolQueue } from "./queue.ts";
-import { ServiceRuntime } from "./service.ts";
+import { Queues } from "./queues.ts";
+import { Runtimes } from "./runtimes.ts";
+import type { ServiceRuntime } from "./service.ts";
 import { Timers } from "./timers.ts";
 import { TlsTargets } from "./tls/client-context.ts";
 import type { TlsFailure } from "./tls/failures.ts";
@@ -41,11 +38,6 @@ const TURN_MS = 100;
 const MAIL_EVERY_MS = 1000;
 /** Control hears of one server's TLS again after this long. */
 const TELL_AGAIN_MS = 60_000;
-/** Of a queue, when one place may be free. They may wait for different servers; the others are asked within TURN_MS. */
-const FIRST_ASKED = 32;
-/** Kinds of fingerprints in the source table: what a source has open, and what it has asked for. */
-const SOURCE_KIND = 0x53;
-const REQUESTS_KIND = 0x52;
 
 /** What control gives a worker at its start. */
 export interface WorkerBirth {
@@ -74,6 +66,8 @@ export class DataPlane implements WorkerContext {
   readonly sources: SourceTable;
   readonly ledger: Ledger;
   readonly journal: Journal;
+  readonly queues: Queues;
+  readonly admission: Admission;
   readonly column: number;
   /** This turn's time: monotonic, unix milliseconds, unix seconds. */
   nowMs = 0;
@@ -86,29 +80,14 @@ export class DataPlane implements WorkerContext {
   #mailedMs = 0;
   readonly #columns: Columns;
   readonly #epoch: number;
-  readonly #wakes = new Map<number, number>();
-  readonly #wakeBytes = new BigUint64Array([1n]);
-  readonly #random: () => number;
   readonly #tell: (message: FromWorker) => void;
+  readonly #runtimes: Runtimes;
   /** When control was last told of a server whose TLS fails. */
   readonly #tlsFailures = new Map<ServerId, number>();
-  #keys: Pick<Plan, "fingerprintKey" | "tokenKeys"> = { fingerprintKey: new Uint8Array(16), tokenKeys: [] };
-  #fingerprinter = new Fingerprinter(this.#keys.fingerprintKey);
-  /** Made of the keys, for pools. */
-  #shared: Shared | null = null;
-  /** By slot. */
-  #pools = new Map<number, PoolRuntime>();
-  readonly #maskedSource = new MaskedSource(DEFAULT_MASK);
-  readonly #sourceKey = new Int32Array(4);
   #listeners = new Map<number, Listener>();
-  /** By slot. */
-  #services = new Map<number, ServiceRuntime>();
-  readonly #queues = new Map<number, PoolQueue>();
   readonly #open = new Map<number, Arrival>();
   #unfinished: Unfinished[] = [];
   #acceptLater: Accepting[] = [];
-  #roomMayBe = false;
-  #servedMs = 0;
 
   /** `tell`: what control hears between two answers. */
   constructor(birth: WorkerBirth, random: () => number, tell: (message: FromWorker) => void = () => {}) {
@@ -116,7 +95,6 @@ export class DataPlane implements WorkerContext {
     const { layout, column } = birth;
     this.column = column;
     this.#epoch = birth.epoch;
-    this.#random = random;
     this.#tell = tell;
     this.board = new Scoreboard(buffer, layout, column);
     this.sticky = new StickyTable(buffer, layout, column);
@@ -129,14 +107,17 @@ export class DataPlane implements WorkerContext {
     this.tools.pipes.own = (fd) => this.ledger.own(fd, column);
     this.tools.pipes.disown = (fd) => this.ledger.disown(fd);
     this.ledger.own(this.poller.fd, column);
-    for (const wake of birth.wakes) this.#wakes.set(wake.column, wake.fd);
-    this.poller.add(this.#wakes.get(column)!, READABLE, new Mailbox(this, this.#wakes.get(column)!));
+    const wakes = new Map(birth.wakes.map((wake) => [wake.column, wake.fd]));
+    this.queues = new Queues(column, wakes);
+    this.poller.add(wakes.get(column)!, READABLE, new Mailbox(this, wakes.get(column)!));
+    this.#runtimes = new Runtimes(this.board, this.sticky, random, birth.plan);
+    this.admission = new Admission(this.sources, this.#runtimes.fingerprinter);
     this.adopt(birth.plan);
   }
 
   /** One turn: wait, serve what is ready, then deadlines and queues. @returns false when this worker has to stop. */
   turn(): boolean {
-    const busy = this.#unfinished.length > 0 || this.#roomMayBe || this.#mayAccept();
+    const busy = this.#unfinished.length > 0 || this.queues.haveRoom || this.#mayAccept();
     const ready = this.poller.wait(busy ? 0 : TURN_MS);
     if (this.#columns.epoch(this.column) !== this.#epoch) return false;
     this.#tellTime();
@@ -144,7 +125,7 @@ export class DataPlane implements WorkerContext {
     if (this.#unfinished.length > 0) this.#goOn();
     if (this.#acceptLater.length > 0) this.#acceptAgain();
     this.timers.run(this.nowMs);
-    this.#serveQueues();
+    this.queues.serve(this.nowMs);
     this.beat();
     if (this.nowMs - this.#mailedMs > MAIL_EVERY_MS) this.mail = true;
     return true;
@@ -170,7 +151,7 @@ export class DataPlane implements WorkerContext {
   // Plans
 
   get tokenKeys(): readonly TokenKey[] {
-    return this.#keys.tokenKeys;
+    return this.#runtimes.tokenKeys;
   }
 
   /** Goes over to a new plan. Listeners that stay keep their sockets; connections keep the plan they began with. */
@@ -180,15 +161,14 @@ export class DataPlane implements WorkerContext {
     this.journal.requests.withAgent = plan.accessFormat === "combined";
     this.sites.adopt(plan);
     this.targets.adopt(plan);
-    const pools = this.#preparePools(plan);
+    const runtimes = this.#runtimes;
+    runtimes.adopt(plan, () => this.beat());
+    this.admission.fingerprinter = runtimes.fingerprinter;
     const listeners = new Map<number, Listener>();
-    this.#services = new Map();
-    for (const service of plan.services) {
-      const runtime = new ServiceRuntime(service, this.board.service(service.id), pools);
-      this.#services.set(service.id, runtime);
-      for (const fd of service.listeners) {
-        const listener = this.#listeners.get(fd) ?? this.#listen(fd, runtime);
-        listener.service = runtime;
+    for (const service of runtimes.services) {
+      for (const fd of service.plan.listeners) {
+        const listener = this.#listeners.get(fd) ?? this.#listen(fd, service);
+        listener.service = service;
         listeners.set(fd, listener);
       }
     }
@@ -196,37 +176,10 @@ export class DataPlane implements WorkerContext {
     this.#listeners = listeners;
     // What would ask for its service's newest plan has none any more.
     for (const arrival of [...this.#open.values()]) {
-      if (!this.#services.has(arrival.service.plan.id)) arrival.windDown();
+      if (runtimes.newest(arrival.service) === undefined) arrival.windDown();
     }
     // What had stopped listening does so again: the process that was to take over has failed.
     if (listeners.size > 0) this.windingDown = false;
-  }
-
-  /** A pool of which nothing has changed stays as it is: the hash tables of hundreds of them take seconds. */
-  #preparePools(plan: Plan): Map<number, PoolRuntime> {
-    const { fingerprintKey, tokenKeys } = plan;
-    const keys = { fingerprintKey, tokenKeys };
-    if (this.#shared === null || !Bun.deepEquals(keys, this.#keys, true)) {
-      this.#keys = keys;
-      this.#fingerprinter = new Fingerprinter(fingerprintKey);
-      this.#pools = new Map();
-      this.#shared = {
-        board: this.board,
-        sticky: this.sticky,
-        fingerprinter: this.#fingerprinter,
-        random: this.#random,
-        cookies: new StickyCookies(tokenKeys, this.#random),
-      };
-    }
-    const pools = new Map<number, PoolRuntime>();
-    for (const pool of plan.pools) {
-      const known = this.#pools.get(pool.id);
-      const same = known !== undefined && Bun.deepEquals(known.plan, pool, true);
-      pools.set(pool.id, same ? known : new PoolRuntime(pool, this.#shared));
-      this.beat();
-    }
-    this.#pools = pools;
-    return pools;
   }
 
   #listen(fd: number, service: ServiceRuntime): Listener {
@@ -263,11 +216,11 @@ export class DataPlane implements WorkerContext {
   }
 
   newest(service: ServiceRuntime): ServiceRuntime {
-    return this.#services.get(service.plan.id) ?? service;
+    return this.#runtimes.newest(service) ?? service;
   }
 
   isCurrent(pool: PoolRuntime): boolean {
-    return this.#pools.get(pool.plan.id) === pool;
+    return this.#runtimes.isCurrent(pool);
   }
 
   /** All open connections of clients, whatever serves them. */
@@ -307,68 +260,10 @@ export class DataPlane implements WorkerContext {
     }
   }
 
-  // Queues
-
-  queueOf(pool: PoolRuntime): PoolQueue {
-    let queue = this.#queues.get(pool.plan.id);
-    if (queue === undefined) {
-      queue = new PoolQueue(pool.view);
-      this.#queues.set(pool.plan.id, queue);
-    }
-    return queue;
-  }
-
-  roomMayBe(pool: PoolRuntime): void {
-    const column = pool.view.longestWaiting();
-    if (column < 0) return;
-    if (column === this.column) {
-      this.#roomMayBe = true;
-      return;
-    }
-    // A column of another process has no descriptor here: that worker looks by itself within a turn.
-    const fd = this.#wakes.get(column);
-    if (fd !== undefined) sys.write(fd, this.#wakeBytes, 8);
-  }
-
-  /**
-   * Asks the first who wait as soon as there may be room, and everyone each TURN_MS, however busy this worker is: nobody
-   * tells of a server that came up or got a higher limit, of room that was left between deciding and queueing up, or (in
-   * the other process of a takeover) of room at all.
-   */
-  #serveQueues(): void {
-    const everyone = this.nowMs - this.#servedMs >= TURN_MS;
-    if (!everyone && !this.#roomMayBe) return;
-    this.#roomMayBe = false;
-    if (everyone) this.#servedMs = this.nowMs;
-    for (const queue of this.#queues.values()) queue.serve(everyone ? queue.length : FIRST_ASKED);
-  }
-
   /** Control or another worker has rung. */
   woken(): void {
     this.mail = true;
-    this.#roomMayBe = true;
-  }
-
-  // Sources
-
-  admitSource(service: ServiceRuntime, client: Client): number {
-    const { connectionsPerSource, newPerSource, newPerSourceMs } = service.plan.limits;
-    return this.#admit(SOURCE_KIND, service, client, connectionsPerSource, newPerSource, newPerSourceMs);
-  }
-
-  admitRequest(service: ServiceRuntime, client: Client): number {
-    const { concurrentPerSource, requestsPerSource, requestsPerSourceMs } = service.plan.http!.limits;
-    return this.#admit(REQUESTS_KIND, service, client, concurrentPerSource, requestsPerSource, requestsPerSourceMs);
-  }
-
-  #admit(kind: number, service: ServiceRuntime, client: Client, most: number, maxNew: number, perMs: number): number {
-    const source = this.#maskedSource.of(client);
-    this.#fingerprinter.of(service.salt, kind, source, 0, source.length, this.#sourceKey);
-    return this.sources.admit(this.#sourceKey, most, maxNew, perMs, this.unixMs);
-  }
-
-  sourceRefusal(slot: number): number {
-    return slot === REFUSED_CONNECTIONS ? RefusalCode["limit-source"] : RefusalCode["limit-rate"];
+    this.queues.rung();
   }
 }
 

@@ -148,7 +148,7 @@ export class Placement extends Timed implements DialOwner, Waiting {
   #mustQueueUp(): boolean {
     if (this.#state === QUEUED || this.decision.server!.view.limit() === 0) return false;
     if (this.decision.pool!.view.queued() === 0) return false;
-    this.#plane.roomMayBe(this.decision.pool!);
+    this.#plane.queues.roomMayBe(this.decision.pool!);
     return true;
   }
 
@@ -171,7 +171,7 @@ export class Placement extends Timed implements DialOwner, Waiting {
     this.#waitsFor = pool;
     this.#queuedMs = this.#plane.nowMs;
     this.#plane.timers.set(this, this.#plane.nowMs + queue.timeoutMs);
-    this.#plane.queueOf(pool).add(this);
+    this.#plane.queues.of(pool).add(this);
     this.#owner.onQueued();
   }
 
@@ -188,7 +188,7 @@ export class Placement extends Timed implements DialOwner, Waiting {
     this.#state = IDLE;
     const waitedMs = this.#plane.nowMs - this.#queuedMs;
     this.queueMs = Math.max(this.queueMs, 0) + waitedMs;
-    this.#plane.queueOf(pool).remove(this);
+    this.#plane.queues.of(pool).remove(this);
     pool.view.observe(PoolCounter.QUEUE_COUNT, waitedMs / 1000);
   }
 
@@ -275,6 +275,6 @@ export class Placement extends Timed implements DialOwner, Waiting {
     if (!this.#reserved) return;
     this.#reserved = false;
     this.decision.server!.view.release();
-    this.#plane.roomMayBe(this.decision.pool!);
+    this.#plane.queues.roomMayBe(this.decision.pool!);
   }
 }

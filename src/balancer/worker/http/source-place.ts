@@ -1,6 +1,7 @@
 /** A request's place among those of its source that are in progress (`limits.concurrent-per-source`). */
 import type { Client } from "../../client.ts";
 import { UNTRACKED } from "../../shared/sources.ts";
+import { sourceRefusal } from "../admission.ts";
 import type { Channel } from "../channel.ts";
 import type { WorkerContext } from "../context.ts";
 import type { ServiceRuntime } from "../service.ts";
@@ -18,8 +19,8 @@ export class SourcePlace {
 
   /** Takes one, within the limits for requests. @returns the refusal, or -1: it has one, or is not counted. */
   take(service: ServiceRuntime, client: Client): number {
-    const slot = this.#plane.admitRequest(service, client);
-    if (slot < 0 && slot !== UNTRACKED) return this.#plane.sourceRefusal(slot);
+    const slot = this.#plane.admission.request(service, client, this.#plane.unixMs);
+    if (slot < 0 && slot !== UNTRACKED) return sourceRefusal(slot);
     this.#slot = slot;
     return -1;
   }

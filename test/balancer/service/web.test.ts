@@ -1,17 +1,20 @@
 /** Web logins as their users and administrators meet them: the real process, servers in front of which it stands, and browsers. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { request } from "node:http";
+import { type IncomingHttpHeaders, request } from "node:http";
 import { Balancer, type LogLine, until } from "./rig.ts";
 
 setDefaultTimeout(30_000);
 
-/** A server that says its name; `broken`: with a 500. */
+/** A server that says its name, and which cookies it sees; `broken`: with a 500. */
 function server(name: string) {
   const state = { broken: false };
   const http = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
-    fetch: () => new Response(name, { status: state.broken ? 500 : 200 }),
+    fetch: ({ headers }) => {
+      const answer = { "cache-control": "public, max-age=600", "x-cookies": headers.get("cookie") ?? "" };
+      return new Response(name, { status: state.broken ? 500 : 200, headers: answer });
+    },
   });
   return { state, port: http.port, stop: () => http.stop(true) };
 }
@@ -45,6 +48,7 @@ afterAll(async () => {
 
 interface Answer {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   readonly body: string;
   readonly client: string;
 }
@@ -71,7 +75,7 @@ class Browser {
           }
           const client = `127.0.0.1:${response.socket.localPort}`;
           const body = (await response.toArray()).map(String).join("");
-          resolve({ status: response.statusCode!, body, client });
+          resolve({ status: response.statusCode!, headers: response.headers, body, client });
         },
       );
       asked.on("error", reject).end();
@@ -109,6 +113,17 @@ describe("a sticky cookie", () => {
     expect(await lineOf(pinned)).toMatchObject({ recognisedBy: "route", route: "*.example.test/control" });
     const gone = await new Browser().get("/gone");
     expect(await lineOf(gone)).toMatchObject({ status: 404, route: "/gone", pool: null, server: null, attempts: 0 });
+  });
+
+  test("is for the browser and us: its server does not see it, and shared caches do not keep it", async () => {
+    const browser = new Browser();
+    const first = await browser.get("/", { cookie: "theme=dark" });
+    expect(first.headers["cache-control"]).toBe("public, max-age=600, private");
+    expect(first.headers["x-cookies"]).toBe("theme=dark");
+    const again = await browser.get("/", { cookie: `SRV=${browser.jar.get("SRV")}; theme=dark` });
+    expect(again.body).toBe(first.body);
+    expect(again.headers["cache-control"]).toBe("public, max-age=600");
+    expect(again.headers["x-cookies"]).toBe("theme=dark");
   });
 
   test("a browser stays while its server drains; nobody new gets there", async () => {

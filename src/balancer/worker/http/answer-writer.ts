@@ -1,7 +1,8 @@
 /** An answer's head as the client gets it: what the server sent, and by what the client will be recognised. */
-import { NO_BODY, TUNNEL } from "../../../protocols/http1/request.ts";
+import { CACHE_PRIVATE_LINE, isForOneClient } from "../../../protocols/http1/cache-control.ts";
+import { Method, NO_BODY, TUNNEL } from "../../../protocols/http1/request.ts";
 import type { ResponseHead } from "../../../protocols/http1/response.ts";
-import { endHead, type ResponseFacts, writeResponseHead } from "../../../protocols/http1/write.ts";
+import { endHead, type ResponseFacts, TOO_LONG, writeResponseHead } from "../../../protocols/http1/write.ts";
 import { learn, writeFields } from "../../decide.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HttpService } from "./http-service.ts";
@@ -30,7 +31,18 @@ export class AnswerWriter {
     facts.keepAlive = keep && input.head.minorVersion === 0;
     const end = writeResponseHead(bytes, head, http.responseRules, facts, out, 0);
     if (end < 0) return end;
-    return endHead(out, writeFields(client, decision, exchange.connection.peer.secure, nowSec, out, end));
+    const withFields = writeFields(client, decision, exchange.connection.peer.secure, nowSec, out, end);
+    if (withFields <= end) return endHead(out, withFields);
+    return endHead(out, this.#keepFromCaches(input.head.method, bytes, head, out, withFields));
+  }
+
+  /** What is meant for one client must not come to others out of a cache, and a cache may store a Set-Cookie (RFC 9111 7.3). */
+  #keepFromCaches(method: number, bytes: Uint8Array, head: ResponseHead, out: Uint8Array, at: number): number {
+    const mayBeStored = head.status >= 200 && (method === Method.GET || method === Method.HEAD);
+    if (!mayBeStored || isForOneClient(bytes, head.fields)) return at;
+    if (at + CACHE_PRIVATE_LINE.length > out.length) return TOO_LONG;
+    out.set(CACHE_PRIVATE_LINE, at);
+    return at + CACHE_PRIVATE_LINE.length;
   }
 
   /** Writes an interim head (1xx), as `write` does. */

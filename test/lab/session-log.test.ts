@@ -64,6 +64,8 @@ describe("an event log", () => {
   test("waiting for what never happens ends at its limit and says what it waited for", async () => {
     const log = new EventLog<number>();
     log.add(7);
-    expect(log.waitFor("an eight", (n) => n === 8, 5)).rejects.toThrow("waited 5 ms for an eight; the last of what happened since: [7]");
+    expect(log.waitFor("an eight", (n) => n === 8, 5)).rejects.toThrow(
+      "waited 5 ms for an eight; the last of what happened since: [7]",
+    );
   });
 });

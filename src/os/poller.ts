@@ -84,12 +84,15 @@ export class Poller {
 
   /** Tells the owners of the `count` descriptors that `wait` found. */
   dispatch(count: number): void {
-    for (let event = 0; event < count; event++) {
-      const at = event * EVENT_BYTES;
-      const fd = this.#view.getInt32(at + DATA, true);
-      const owner = this.#owners[fd];
-      if (owner === undefined || this.#sequences[fd] !== this.#view.getInt32(at + DATA + 4, true)) continue;
-      owner.onReady(fd, this.#view.getUint32(at, true));
-    }
+    for (let event = 0; event < count; event++) this.tell(event);
+  }
+
+  /** Tells the owner of one of them, 0 the first. */
+  tell(event: number): void {
+    const at = event * EVENT_BYTES;
+    const fd = this.#view.getInt32(at + DATA, true);
+    const owner = this.#owners[fd];
+    if (owner === undefined || this.#sequences[fd] !== this.#view.getInt32(at + DATA + 4, true)) return;
+    owner.onReady(fd, this.#view.getUint32(at, true));
   }
 }

@@ -58,6 +58,8 @@ export interface WorkerContext {
   newest(service: ServiceRuntime): ServiceRuntime;
   /** Is the pool, as it is, one of the newest plan? */
   isCurrent(pool: PoolRuntime): boolean;
+  /** Alive. Behind whatever may take long: enough of it in one turn takes longer than control waits for a beat. */
+  beat(): void;
   /** It has more to move than one turn allows. */
   unfinished(connection: Unfinished): void;
   /** The listener has more to accept than one turn allows, or no descriptors. */

@@ -121,7 +121,11 @@ export class DataPlane implements WorkerContext {
     const ready = this.poller.wait(busy ? 0 : TURN_MS);
     if (this.#columns.epoch(this.column) !== this.#epoch) return false;
     this.#tellTime();
-    if (ready > 0) this.poller.dispatch(ready);
+    // Hundreds of handshakes in one turn are no worker that hangs.
+    for (let event = 0; event < ready; event++) {
+      this.poller.tell(event);
+      this.beat();
+    }
     if (this.#unfinished.length > 0) this.#goOn();
     if (this.#acceptLater.length > 0) this.#acceptAgain();
     this.timers.run(this.nowMs);
@@ -131,7 +135,7 @@ export class DataPlane implements WorkerContext {
     return true;
   }
 
-  /** Alive. Once a turn, and within anything that may last longer than control waits for a beat. */
+  /** Alive. Behind whatever may take long: enough of it in one turn takes longer than control waits for a beat. */
   beat(): void {
     this.#columns.beat(this.column, this.connections);
   }
@@ -237,7 +241,10 @@ export class DataPlane implements WorkerContext {
   #goOn(): void {
     const unfinished = this.#unfinished;
     this.#unfinished = [];
-    for (const connection of unfinished) connection.goOn();
+    for (const connection of unfinished) {
+      connection.goOn();
+      this.beat();
+    }
   }
 
   acceptLater(listener: Accepting): void {

@@ -9,6 +9,7 @@ import { ServerState } from "../../../src/balancer/shared/words.ts";
 import { DataPlane } from "../../../src/balancer/worker/data-plane.ts";
 import type { ServiceRuntime } from "../../../src/balancer/worker/service.ts";
 import { sys } from "../../../src/os/libc.ts";
+import { WRITABLE } from "../../../src/os/poller.ts";
 import { bindListener, dial, listen, localPort, MSG_NOSIGNAL, socketAddress } from "../../../src/os/socket.ts";
 import { parseAddress } from "../../../src/protocols/address.ts";
 import { POOL, SERVICE } from "../rig.ts";
@@ -105,8 +106,21 @@ function workerWithOneServer() {
     wakes: [{ column, fd: wake }],
     plan,
   };
-  return { control, server, front, plan, plane: new DataPlane(birth, () => 0) };
+  return { control, server, front, plan, beats: () => columns.beats(column), plane: new DataPlane(birth, () => 0) };
 }
+
+test("a worker with much to do in one turn is seen to be alive within it", () => {
+  const { front, plane, beats } = workerWithOneServer();
+  const seen: number[] = [];
+  const look = { onReady: () => void seen.push(beats()), goOn: () => void seen.push(beats()) };
+  for (let nth = 0; nth < 3; nth++) plane.poller.add(connectTo(localPort(front)), WRITABLE, look);
+  for (let nth = 0; nth < 3; nth++) plane.unfinished(look);
+  for (const began = performance.now(); seen.length < 6 && performance.now() - began < WITHIN_MS; ) plane.turn();
+  expect(seen).toHaveLength(6);
+  expect(new Set(seen).size).toBe(6);
+  for (const connection of [...plane.open()]) connection.close(0);
+  sys.close(plane.poller.fd);
+});
 
 test("who waits gets a place that nobody told of, however busy the worker is", () => {
   const { control, server, front, plane } = workerWithOneServer();

@@ -203,6 +203,7 @@ abstract class RawPeer {
       timers: this.#timers,
       journal: { ended: () => {}, requests: { ended: this.#note } },
       newest: (service: unknown) => service,
+      beat: () => {},
       unfinished: (one: Unfinished) => this.#unfinished.push(one),
     } as unknown as WorkerContext;
   }

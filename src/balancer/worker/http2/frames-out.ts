@@ -101,6 +101,7 @@ export abstract class FramesOut extends Timed implements StreamLink {
       for (const stream of told) {
         stream.toBeTold = false;
         this.deliver(stream);
+        this.plane.beat();
       }
     }
     return any;

@@ -171,7 +171,13 @@ class Flood {
     const write = (bytes: Uint8Array) => {
       this.#report.mb += bytes.length;
       if (socket.write(bytes)) return Bun.sleep(0);
-      return new Promise((resolve) => socket.once("drain", resolve).once("close", resolve));
+      return new Promise<void>((resolve) => {
+        const goOn = () => {
+          socket.off("drain", goOn).off("close", goOn);
+          resolve();
+        };
+        socket.on("drain", goOn).on("close", goOn);
+      });
     };
     const pieces = first(this.#get, this.#post);
     this.#report.frames += pieces.length;

@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { NEED_MORE } from "../src/protocols/result.ts";
 import { type ParserUnderTest, Workbench } from "./protocols/contract.ts";
 import { parsers } from "./protocols/parsers.ts";
+import { seeded } from "./seeded.ts";
 
 export interface FuzzResult {
   readonly parser: string;
@@ -19,17 +20,6 @@ export interface FuzzResult {
   failure: string | undefined;
 }
 
-/** Numbers from a seed (mulberry32): the same seed gives the same inputs. */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 /** Bytes that parsers stumble over: ends, signs, lengths, separators. */
 const INTERESTING = [
   0x00, 0x01, 0x03, 0x06, 0x08, 0x09, 0x0a, 0x0d, 0x20, 0x23, 0x25, 0x2e, 0x30, 0x39, 0x3a, 0x7f, 0x80, 0xff,
@@ -37,7 +27,7 @@ const INTERESTING = [
 
 /** Runs `inputs` inputs through one parser; stops at the first failure. `now` in milliseconds. */
 export function fuzz(parser: ParserUnderTest, inputs: number, seed: number, now: () => number): FuzzResult {
-  const random = randomFrom(seed);
+  const random = seeded(seed);
   const seeds = [...Object.values(parser.good), ...Object.values(parser.bad)];
   const longest = parser.bound + 64;
   const bench = new Workbench(longest);

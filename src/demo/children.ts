@@ -1,6 +1,7 @@
 /** Processes of this program that the demo starts, and ends again. */
 import type { Subprocess } from "bun";
 import { HoldfastError } from "../errors.ts";
+import { eachLine } from "../os/lines.ts";
 import { ownCommand } from "../program.ts";
 import type { SampleProtocol } from "./sample-server.ts";
 
@@ -87,15 +88,4 @@ export async function startSampleServer(
 /** The demo cannot go on. */
 export function failure(message: string): HoldfastError {
   return new HoldfastError("demo/failed", message);
-}
-
-async function eachLine(stream: ReadableStream<Uint8Array>, tell: (line: string) => void): Promise<void> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const bytes of stream) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) tell(line);
-  }
-  if (rest !== "") tell(rest);
 }

@@ -7,6 +7,7 @@ import type { TCPSocketListener } from "bun";
 import { Child } from "../lab/child.ts";
 import { EventLog } from "../lab/session-log.ts";
 import { freePort } from "../lab/ways.ts";
+import { until } from "../until.ts";
 
 const HOLDFAST = join(import.meta.dir, "../../bin/holdfast");
 /** Two descriptors each in the balancer; 20,000 are allowed to a process on the machine that this was made for. */
@@ -15,8 +16,6 @@ const CONNECTIONS = 9_000;
 const WARM_UP = 500;
 const STEP_MS = 30_000;
 const END_MS = 20_000;
-/** Nothing tells when a descriptor was closed: it is looked again after this long. */
-const BETWEEN_LOOKS_MS = 20;
 
 interface LogLine {
   readonly event: string;
@@ -78,21 +77,21 @@ test(
     await order(`open ${port} ${WARM_UP}`);
     await order("say a");
     await order("close");
-    await until(async () => (await service()).open === 0);
+    await until("the connections to end", async () => (await service()).open === 0);
     const descriptors = await openDescriptors();
     const before = await memory();
 
     await order(`open ${port} ${CONNECTIONS}`);
-    await until(async () => (await service()).recognised.new === WARM_UP + CONNECTIONS);
+    await until("the connections to be served", async () => (await service()).recognised.new === WARM_UP + CONNECTIONS);
     const idle = await memory();
     await order("say b");
     expect(await service()).toMatchObject({ open: CONNECTIONS, refused: {}, ended: { "client-closed": WARM_UP } });
     const used = await memory();
 
     await order("close");
-    await until(async () => (await service()).open === 0);
+    await until("the connections to end", async () => (await service()).open === 0);
     expect(await service()).toMatchObject({ refused: {}, ended: { "client-closed": WARM_UP + CONNECTIONS } });
-    await until(async () => (await openDescriptors()) <= descriptors);
+    await until("the descriptors to be closed", async () => (await openDescriptors()) <= descriptors);
 
     const each = (name: string, now: Memory) =>
       `${name}: ${perConnection(now, before, "anonymous")} KB anonymous, ${perConnection(now, before, "shared")} KB shared`;
@@ -144,12 +143,4 @@ async function order(text: string): Promise<void> {
   clients.say(text);
   const ended = clients.exited.then(() => Promise.reject(new Error(`${text}: ${clients.output()}`)));
   await Promise.race([answers.waitFor(text, () => true, STEP_MS, from), ended]);
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + END_MS;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`waited ${END_MS} ms for ${holds}`);
-    await Bun.sleep(BETWEEN_LOOKS_MS);
-  }
 }

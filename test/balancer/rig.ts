@@ -12,6 +12,7 @@ import { StickyTable } from "../../src/balancer/shared/sticky.ts";
 import { ServerState } from "../../src/balancer/shared/words.ts";
 import { parseAddress } from "../../src/protocols/address.ts";
 import { RequestHead, readRequestHead } from "../../src/protocols/http1/request.ts";
+import { seeded } from "../seeded.ts";
 
 export const NOW = 1_800_000_000;
 
@@ -71,17 +72,6 @@ export const SERVICE = {
   acceptProxy: false,
   serverPort: 0,
 } satisfies Partial<ServicePlan>;
-
-/** Even numbers in [0, 1), the same for the same seed. */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
-}
 
 export class Rig {
   readonly board: Scoreboard;

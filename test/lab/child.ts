@@ -1,6 +1,7 @@
 /** Programs that a rig runs: ended by their own process id, and ended by the kernel if the test itself dies. */
 
 import type { Subprocess } from "bun";
+import { eachLine } from "../../src/os/lines.ts";
 
 /** Output kept for the message of a failure. */
 const KEPT_LINES = 60;
@@ -72,15 +73,4 @@ export class Child {
     clearTimeout(deadline);
     return code;
   }
-}
-
-async function eachLine(stream: ReadableStream<Uint8Array>, tell: (line: string) => void): Promise<void> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const bytes of stream) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) tell(line);
-  }
-  if (rest !== "") tell(rest);
 }

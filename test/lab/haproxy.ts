@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { until } from "../balancer/service/rig.ts";
+import { until } from "../until.ts";
 import { Child } from "./child.ts";
 
 const GLOBAL = (socket: string): string => `

@@ -4,10 +4,10 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { until } from "../balancer/service/rig.ts";
 import { Child } from "../lab/child.ts";
 import { curl } from "../lab/curl.ts";
 import { Site } from "../lab/web/site.ts";
+import { until } from "../until.ts";
 import { FLOODS, type FloodReport } from "./flood.ts";
 import { forgetPeak, table, type Vitals, vitals } from "./vitals.ts";
 

@@ -9,7 +9,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { Authority, type Certificate } from "../../lab/certificates.ts";
 import { freePort } from "../../lab/ways.ts";
-import { Lineage, LoadProcess, type Up, until, type WebLoadReport } from "./rig.ts";
+import { until } from "../../until.ts";
+import { Lineage, LoadProcess, type Up, type WebLoadReport } from "./rig.ts";
 import { KINDS } from "./web-plans.ts";
 
 const MINUTES = Number(process.env.HOLDFAST_MINUTES ?? 0);

@@ -12,7 +12,8 @@
 import { writeSync } from "node:fs";
 import { EAGAIN, errno, errnoName, sys } from "../../../src/os/libc.ts";
 import { type Pollable, Poller, READABLE } from "../../../src/os/poller.ts";
-import { fillNoise, Stream, seeded } from "./noise.ts";
+import { seeded } from "../../seeded.ts";
+import { fillNoise, Stream } from "./noise.ts";
 import { anyPlan, type Kind, type Plan, quiet } from "./plans.ts";
 import { Side, type Surroundings } from "./side.ts";
 import { accept, connect, listen } from "./sockets.ts";

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ApiClient, socketIn } from "../../../src/api/client.ts";
 import type { StatusReport } from "../../../src/balancer/control/balancer.ts";
+import { Child } from "../../lab/child.ts";
 import { EventLog } from "../../lab/session-log.ts";
 import type { LoadReport } from "./load.ts";
 
@@ -11,8 +12,6 @@ const COMMAND = join(import.meta.dir, "../../../bin/holdfast");
 /** Whatever a test waits for happens within this time, or never. */
 const WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 5_000;
-/** Nothing tells when a figure changes: it is asked for again after this long. */
-const BETWEEN_LOOKS_MS = 20;
 
 /** One line of a balancer's log, as far as tests read it. `event` is always there. */
 export interface LogLine {
@@ -25,61 +24,15 @@ export interface LogLine {
   readonly end?: string;
 }
 
-/** A program whose output is read line by line, ended by the kernel if the test itself dies. */
-class Program {
-  readonly process: Bun.Subprocess<"pipe", "pipe", "pipe">;
-  readonly exited: Promise<number>;
-  readonly #said: string[] = [];
-
-  constructor(command: readonly string[], onLine: (line: string) => void) {
-    this.process = Bun.spawn(["setpriv", "--pdeathsig", "KILL", "--", ...command], {
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "pipe",
-      env: { ...process.env, HOLDFAST_REHEARSE: "1" },
-    });
-    const readings = [this.process.stdout, this.process.stderr].map((stream) => this.#read(stream, onLine));
-    this.exited = this.process.exited.then(async (code) => {
-      await Promise.all(readings);
-      return code;
-    });
-  }
-
-  async #read(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<void> {
-    const decoder = new TextDecoder();
-    let rest = "";
-    for await (const bytes of stream) {
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) {
-        if (!line.startsWith("{")) this.#said.push(line);
-        onLine(line);
-      }
-    }
-  }
-
-  /** What it wrote that is no line of its log. */
-  get said(): string {
-    return this.#said.join("\n");
-  }
-
-  async end(): Promise<void> {
-    this.process.kill("SIGTERM");
-    const deadline = setTimeout(() => this.process.kill("SIGKILL"), STOP_WITHIN_MS);
-    await this.exited;
-    clearTimeout(deadline);
-  }
-}
-
 /** One `holdfast up`: its supervisor, and the process that serves. */
 export class Up {
   readonly log = new EventLog<LogLine>();
   /** The one that serves, once it is ready. */
   pid = 0;
-  readonly #program: Program;
+  readonly #child: Child;
 
   constructor(args: readonly string[]) {
-    this.#program = new Program([COMMAND, "up", ...args], (line) => this.#hear(line));
+    this.#child = new Child([COMMAND, "up", ...args], (line) => this.#hear(line), { HOLDFAST_REHEARSE: "1" });
   }
 
   #hear(line: string): void {
@@ -108,21 +61,23 @@ export class Up {
 
   /** Exit code of the supervisor. */
   get exited(): Promise<number> {
-    return this.#program.exited;
+    return this.#child.exited;
   }
 
+  /** The last that it wrote. */
   get said(): string {
-    return this.#program.said;
+    return this.#child.output();
   }
 
   /** The process that serves, or is about to. */
   child(): number {
-    const { pid } = this.#program.process;
+    const { pid } = this.#child;
     return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim());
   }
 
-  end(): Promise<void> {
-    return this.#program.end();
+  async end(): Promise<void> {
+    this.#child.signal("SIGTERM");
+    await this.#child.ended(STOP_WITHIN_MS);
   }
 }
 
@@ -193,24 +148,23 @@ type LoadLine = { ports: number[]; talk: number } | { held: number } | { report:
 /** A load's process: load.ts or web-load.ts. */
 export class LoadProcess<Report extends LoadReport = LoadReport> {
   readonly #lines = new EventLog<LoadLine>();
-  readonly #program: Program;
+  readonly #child: Child;
   #read = 0;
 
   constructor(program: "load.ts" | "web-load.ts", ...args: readonly (string | number)[]) {
     const command = [process.execPath, join(import.meta.dir, program), ...args.map(String)];
-    this.#program = new Program(command, (line) => {
+    this.#child = new Child(command, (line) => {
       if (line.startsWith("{")) this.#lines.add(JSON.parse(line) as LoadLine);
     });
   }
 
   tell(command: string): void {
-    this.#program.process.stdin.write(`${command}\n`);
-    void this.#program.process.stdin.flush();
+    this.#child.say(command);
   }
 
   async #answer<K extends string>(key: K, limitMs: number): Promise<Extract<LoadLine, Record<K, unknown>>> {
-    const gone = this.#program.exited.then((code) => {
-      throw new Error(`the load ended with ${code}: ${this.#program.said}`);
+    const gone = this.#child.exited.then((code) => {
+      throw new Error(`the load ended with ${code}: ${this.#child.output()}`);
     });
     gone.catch(() => {});
     const line = await Promise.race([this.#lines.waitFor(key, (said) => key in said, limitMs, this.#read), gone]);
@@ -236,23 +190,9 @@ export class LoadProcess<Report extends LoadReport = LoadReport> {
     return (await answer).report as Report;
   }
 
-  end(): Promise<void> {
-    return this.#program.end();
-  }
-}
-
-/** Asks again and again; resolves with the first answer that is neither false nor undefined. Rejects after `limitMs`. */
-export async function until<T>(
-  what: string,
-  look: () => T | false | undefined | Promise<T | false | undefined>,
-  limitMs = WITHIN_MS,
-): Promise<T> {
-  const deadline = performance.now() + limitMs;
-  for (;;) {
-    const seen = await look();
-    if (seen !== false && seen !== undefined) return seen;
-    if (performance.now() > deadline) throw new Error(`waited ${limitMs} ms for ${what}`);
-    await Bun.sleep(BETWEEN_LOOKS_MS);
+  async end(): Promise<void> {
+    this.#child.signal("SIGTERM");
+    await this.#child.ended(STOP_WITHIN_MS);
   }
 }
 

@@ -3,8 +3,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { readdirSync } from "node:fs";
 import { socketIn } from "../../../src/api/client.ts";
 import { freePort } from "../../lab/ways.ts";
+import { until } from "../../until.ts";
 import { Client, Server, startServers, user, visit } from "../service/peers.ts";
-import { isRunning, Lineage, type Up, until } from "./rig.ts";
+import { isRunning, Lineage, type Up } from "./rig.ts";
 
 const SLOW_MS = 60_000;
 

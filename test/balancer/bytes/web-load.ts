@@ -12,8 +12,9 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { ConnectionOptions } from "node:tls";
+import { seeded } from "../../seeded.ts";
 import { askOverHttp2 } from "./http2-client.ts";
-import { fillNoise, seeded } from "./noise.ts";
+import { fillNoise } from "./noise.ts";
 import { askInTurn, bytes, listen, type Surroundings, serveBytes, serveRequests, tunnel } from "./web-peers.ts";
 import { anySession, type Exchange, type Session } from "./web-plans.ts";
 import { Refused, Wire } from "./wire.ts";

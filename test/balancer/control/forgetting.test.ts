@@ -11,7 +11,8 @@ import { StickyTable } from "../../../src/balancer/shared/sticky.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import type { Pool } from "../../../src/config/schema.ts";
 import type { TokenKey } from "../../../src/protocols/rdp/token.ts";
-import { asks, clientFrom, NOW, PERSISTENCE, POOL, seeded } from "../rig.ts";
+import { seeded } from "../../seeded.ts";
+import { asks, clientFrom, NOW, PERSISTENCE, POOL } from "../rig.ts";
 import { testMemory } from "../shared/shared-memory.ts";
 
 const KEY = new Uint8Array(16).fill(7);

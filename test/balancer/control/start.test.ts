@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../lab/ways.ts";
 
 const COMMAND = join(import.meta.dir, "../../../bin/holdfast");
 const SERVERS = ["a", "b", "c", "d"];
@@ -86,15 +87,6 @@ async function startServer(name: string): Promise<number> {
   await once(server, "listening");
   ends.push(() => server.close());
   return portOf(server);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const port = portOf(server);
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port;

@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { hex } from "../../protocols/bytes.ts";
+import { until } from "../../until.ts";
 import { Client, rdp, Server, user, visit } from "./peers.ts";
-import { Balancer, until } from "./rig.ts";
+import { Balancer } from "./rig.ts";
 
 setDefaultTimeout(40_000);
 

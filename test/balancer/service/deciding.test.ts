@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createServer } from "node:net";
 import { freePort } from "../../lab/ways.ts";
+import { until } from "../../until.ts";
 import { Client, Server, startServers, user, visit } from "./peers.ts";
-import { Balancer, until } from "./rig.ts";
+import { Balancer } from "./rig.ts";
 
 setDefaultTimeout(20_000);
 

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { PLAIN_CONNECTION_CONFIRM as CONFIRM } from "../../../src/protocols/rdp/connection-confirm.ts";
+import { until } from "../../until.ts";
 import { Client, Server, startServers, user, visit } from "./peers.ts";
-import { Balancer, until } from "./rig.ts";
+import { Balancer } from "./rig.ts";
 
 setDefaultTimeout(20_000);
 

@@ -4,8 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatMstsToken } from "../../../src/protocols/rdp/msts.ts";
 import { fingerprintServer, sealToken, type TokenKey, tokenLine } from "../../../src/protocols/rdp/token.ts";
+import { until } from "../../until.ts";
 import { Client, type ClientOptions, rdp, Server, startServers, user, visit } from "./peers.ts";
-import { Balancer, holdfast, stayAway, until } from "./rig.ts";
+import { Balancer, holdfast, stayAway } from "./rig.ts";
 
 setDefaultTimeout(20_000);
 

@@ -6,14 +6,13 @@ import { ApiClient, socketIn } from "../../../src/api/client.ts";
 import type { PoolStatus, ServerStatus, ServiceStatus, StatusReport } from "../../../src/balancer/control/balancer.ts";
 import { Child } from "../../lab/child.ts";
 import { EventLog } from "../../lab/session-log.ts";
+import { until } from "../../until.ts";
 
 export const COMMAND = join(import.meta.dir, "../../../bin/holdfast");
 const START_WITHIN_MS = 15_000;
 const STOP_WITHIN_MS = 10_000;
 /** Whatever a test waits for happens within this time, or never. */
 const WITHIN_MS = 8_000;
-/** Nothing tells when a figure changes: it is asked for again after this long. */
-const BETWEEN_LOOKS_MS = 25;
 
 /** One line of its log: what the tests read of it. `event` is always there. */
 export interface LogLine {
@@ -232,21 +231,6 @@ export async function holdfast(...args: string[]): Promise<{ code: number; out: 
     process.exited,
   ]);
   return { code, out, err };
-}
-
-/** Asks again and again; resolves with the first answer that is neither false nor undefined. Rejects after `limitMs`. */
-export async function until<T>(
-  what: string,
-  look: () => T | false | undefined | Promise<T | false | undefined>,
-  limitMs = WITHIN_MS,
-): Promise<T> {
-  const deadline = performance.now() + limitMs;
-  for (;;) {
-    const seen = await look();
-    if (seen !== false && seen !== undefined) return seen;
-    if (performance.now() > deadline) throw new Error(`waited ${limitMs} ms for ${what}`);
-    await Bun.sleep(BETWEEN_LOOKS_MS);
-  }
 }
 
 /** Lets a time pass that is itself what a test is about: a client stays away for longer than its pool remembers it. */

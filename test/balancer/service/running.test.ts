@@ -3,8 +3,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, te
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../until.ts";
 import { Client, type Server, startServers, user, visit } from "./peers.ts";
-import { Balancer, type BalancerOptions, holdfast, until } from "./rig.ts";
+import { Balancer, type BalancerOptions, holdfast } from "./rig.ts";
 
 setDefaultTimeout(30_000);
 

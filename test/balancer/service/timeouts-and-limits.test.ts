@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { sys } from "../../../src/os/libc.ts";
 import { localPort, socketAddress } from "../../../src/os/socket.ts";
 import { parseAddress } from "../../../src/protocols/address.ts";
+import { until } from "../../until.ts";
 import { Client, Server, user, visit } from "./peers.ts";
-import { Balancer, stayAway, until } from "./rig.ts";
+import { Balancer, stayAway } from "./rig.ts";
 
 setDefaultTimeout(20_000);
 

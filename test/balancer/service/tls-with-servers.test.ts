@@ -5,8 +5,9 @@ import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server as TlsServer } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { Authority } from "../../lab/certificates.ts";
+import { until } from "../../until.ts";
 import { Client } from "./peers.ts";
-import { Balancer, until } from "./rig.ts";
+import { Balancer } from "./rig.ts";
 
 setDefaultTimeout(40_000);
 

@@ -1,7 +1,8 @@
 /** Web logins as their users and administrators meet them: the real process, servers in front of which it stands, and browsers. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type IncomingHttpHeaders, request } from "node:http";
-import { Balancer, type LogLine, until } from "./rig.ts";
+import { until } from "../../until.ts";
+import { Balancer, type LogLine } from "./rig.ts";
 
 setDefaultTimeout(30_000);
 

@@ -1,8 +1,9 @@
 /** A worker that throws or hangs, and a runtime that crashes or stands still. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
+import { until } from "../../until.ts";
 import { Client, Server, user, visit } from "./peers.ts";
-import { Balancer, until } from "./rig.ts";
+import { Balancer } from "./rig.ts";
 
 setDefaultTimeout(30_000);
 
@@ -76,9 +77,10 @@ for (const [how, worker, why] of [
     const from = balancer.log.events.length;
     const began = performance.now();
     await balancer.rehearse(how, worker);
+    // On a busy machine a beat may be late by itself: a worker that hangs misses more of them.
     await until("the worker to be broken", async () => {
       const { state, heartbeatAgeMs } = (await balancer.status()).workers[worker]!;
-      return state !== "running" || heartbeatAgeMs > 200;
+      return state !== "running" || (how === "hang" && heartbeatAgeMs > 400);
     });
     // Some of these come to the broken worker's queue: they wait for the next one.
     const newcomer = { first: user("newcomer"), from: "127.0.50.1" };
@@ -132,6 +134,8 @@ test("a worker can be lost again and again", async () => {
     expect((await visit(balancer.port("desktops"), { first: user("alice") })).server).toBe("server");
   }
   await until("descriptors to be closed", async () => (await files()) <= filesBefore + 2);
+  // Who counts against the limit of their source still, would be one too many in the next test.
+  await leave([]);
 });
 
 test("a process that stood still for two seconds goes on with the connections it had", async () => {

@@ -7,7 +7,8 @@ import { ENDED, MORE, READ_BYTES, RelayTools, SOURCE_FAILED, WAITING, Way } from
 import { ECONNRESET, EPIPE, sys } from "../../../src/os/libc.ts";
 import { Poller } from "../../../src/os/poller.ts";
 import { abort, MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR } from "../../../src/os/socket.ts";
-import { fillNoise, Stream, seeded } from "../bytes/noise.ts";
+import { seeded } from "../../seeded.ts";
+import { fillNoise, Stream } from "../bytes/noise.ts";
 import { accept, connect, limitReceiveBuffer, listen } from "../bytes/sockets.ts";
 import { testMemory } from "../shared/shared-memory.ts";
 

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import { type ConnectionOptions, connect } from "node:tls";
-import { until } from "../../balancer/service/rig.ts";
+import { until } from "../../until.ts";
 import { IS_REFERENCE } from "../front.ts";
 import { endedHere } from "./arrangements.ts";
 import { cookieOf, nodeOf, sentBack, who } from "./asking.ts";

@@ -3,7 +3,7 @@
  * npm. A client's own report and the nodes' logs are the judges.
  */
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { until } from "../../balancer/service/rig.ts";
+import { until } from "../../until.ts";
 import { tcpBuffers } from "./kernel.ts";
 import { type Arrangement, follow, NODES, type NodeName, PINNED, Stage } from "./stage.ts";
 

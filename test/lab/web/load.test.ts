@@ -1,7 +1,8 @@
 /** Load through change: what is loaded, crashes or is replaced while requests are under way must not cost one of them. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "node:tls";
-import { stayAway, until } from "../../balancer/service/rig.ts";
+import { stayAway } from "../../balancer/service/rig.ts";
+import { until } from "../../until.ts";
 import { curl } from "../curl.ts";
 import { IS_REFERENCE } from "../front.ts";
 import { h2load, type Outcome, wrk } from "./load.ts";

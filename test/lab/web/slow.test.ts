@@ -3,7 +3,7 @@
  * end, or cost no more than a connection each.
  */
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { until } from "../../balancer/service/rig.ts";
+import { until } from "../../until.ts";
 import { Child } from "../child.ts";
 import { curl } from "../curl.ts";
 import { IS_REFERENCE } from "../front.ts";

@@ -4,11 +4,11 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HTTP } from "../../balancer/worker/http/stage.ts";
 import { WorkerRig } from "../../balancer/worker/worker-rig.ts";
+import { freePort } from "../../lab/ways.ts";
 
 const MIB = 1 << 20;
 const big = randomBytes(32 * MIB);
@@ -17,15 +17,6 @@ const folder = mkdtempSync(join(tmpdir(), "holdfast-http-"));
 let nginx: ReturnType<typeof Bun.spawn>;
 let rig: WorkerRig;
 let url: string;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 beforeAll(async () => {
   const port = await freePort();

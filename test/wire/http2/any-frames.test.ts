@@ -1,7 +1,7 @@
 /** Any frames in any order, in any pieces, while answers are written and given up: nothing throws, everything ends, once. */
 import { expect, test } from "bun:test";
 import { OUTBOX_BYTES } from "../../../src/balancer/worker/http2/limits.ts";
-import { randomFrom } from "../../fuzz.ts";
+import { seeded } from "../../seeded.ts";
 import {
   block,
   type Exchange,
@@ -101,7 +101,7 @@ function act(exchange: Exchange, texts: readonly string[], below: Below): void {
 for (const side of ["client", "server"] as const) {
   test(`of a ${side}`, () => {
     for (let run = 0; run < RUNS; run++) {
-      const random = randomFrom(run + (side === "client" ? 1 : 100_000));
+      const random = seeded(run + (side === "client" ? 1 : 100_000));
       const below: Below = (limit) => Math.floor(random() * limit);
       const client = side === "client" ? new RawClient({ streams: 5, head: 2000 }) : null;
       const server = side === "server" ? new RawServer() : null;

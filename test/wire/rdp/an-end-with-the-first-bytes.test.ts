@@ -8,8 +8,9 @@ import { sys } from "../../../src/os/libc.ts";
 import { localPort, MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR } from "../../../src/os/socket.ts";
 import { connect } from "../../balancer/bytes/sockets.ts";
 import { Server } from "../../balancer/service/peers.ts";
-import { Balancer, until } from "../../balancer/service/rig.ts";
+import { Balancer } from "../../balancer/service/rig.ts";
 import { hex } from "../../protocols/bytes.ts";
+import { until } from "../../until.ts";
 
 setDefaultTimeout(20_000);
 

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
-import { seeded } from "../../rig.ts";
+import { seeded } from "../../../seeded.ts";
 import { Client } from "../../service/peers.ts";
 import { WorkerRig } from "../worker-rig.ts";
 import { HTTP } from "./stage.ts";

@@ -1,9 +1,10 @@
 /** nginx and Node as servers, each telling which requests it has seen. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Child } from "../../../lab/child.ts";
+import { freePort } from "../../../lab/ways.ts";
 
 /** What a server understood of a request. */
 export interface SeenRequest {
@@ -157,15 +158,6 @@ export class NodeServer implements RealServer {
     this.#child.signal("SIGTERM");
     await this.#child.ended();
   }
-}
-
-/** A port that nobody has now. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((bound) => server.listen(0, "127.0.0.1", bound));
-  const { port } = server.address() as { port: number };
-  await new Promise<void>((closed) => server.close(() => closed()));
-  return port;
 }
 
 /** Resolves when something listens on `port`. */

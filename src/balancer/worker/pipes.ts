@@ -34,21 +34,20 @@ export class KernelPipes {
     this.#made++;
     const owned = this.own(pipe.input) && this.own(pipe.output);
     if (!owned) {
-      this.discard(pipe);
+      this.#discard(pipe);
       return null;
     }
     sys.fcntl(pipe.input, F_SETPIPE_SZ, PIPE_BYTES);
     return pipe;
   }
 
-  /** Takes back an empty pipe. */
-  give(pipe: KernelPipe): void {
-    if (this.#free.length < KEPT) this.#free.push(pipe);
-    else this.discard(pipe);
+  /** Takes back a pipe, with `left` bytes in it: only an empty one is kept. */
+  give(pipe: KernelPipe, left: number): void {
+    if (left === 0 && this.#free.length < KEPT) this.#free.push(pipe);
+    else this.#discard(pipe);
   }
 
-  /** Closes a pipe, with whatever is in it. */
-  discard(pipe: KernelPipe): void {
+  #discard(pipe: KernelPipe): void {
     this.#made--;
     this.disown(pipe.input);
     this.disown(pipe.output);

@@ -241,9 +241,7 @@ export class BodyWay {
   }
 
   #releasePipe(tools: RelayTools): void {
-    if (this.#pipe === null) return;
-    if (this.#piped > 0) tools.pipes.discard(this.#pipe);
-    else tools.pipes.give(this.#pipe);
+    if (this.#pipe !== null) tools.pipes.give(this.#pipe, this.#piped);
     this.#pipe = null;
     this.#piped = 0;
   }

@@ -4,6 +4,7 @@ import { bug } from "../../../errors.ts";
 import { cString, type Handle, openssl } from "../../../os/openssl.ts";
 import { formatAddress, parseAddress } from "../../../protocols/address.ts";
 import type { Plan, ServerPlan, ServerTlsPlan } from "../../plan.ts";
+import { releaseReplaced, TlsContext } from "./context.ts";
 import {
   CTRL_SET_SERVER_NAME,
   CTRL_SET_SESSION_CACHE_MODE,
@@ -16,7 +17,6 @@ import { restrict, trust, useCertificate } from "./server-context.ts";
 /** A `*` of a server's certificate stands for a whole label (X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS). */
 const NO_PARTIAL_WILDCARDS = 4;
 
-const freedContext = new FinalizationRegistry<Handle>((handle) => openssl().SSL_CTX_free(handle));
 const freedSession = new FinalizationRegistry<{ session: Handle | null }>((kept) => free(kept));
 
 function free(kept: { session: Handle | null }): void {
@@ -24,17 +24,24 @@ function free(kept: { session: Handle | null }): void {
   kept.session = null;
 }
 
-/** An SSL_CTX for the servers of a pool. It is given back when nobody refers to it any more. */
-export class ClientContext {
-  readonly handle: Handle;
+/** How the servers of a pool are spoken with. */
+export class ClientContext extends TlsContext {
+  readonly #plan: ServerTlsPlan;
 
   /** Throws HoldfastError `tls/unusable`. */
   constructor(plan: ServerTlsPlan) {
+    super();
+    this.#plan = plan;
+    this.make();
+  }
+
+  protected override method(): Handle {
+    return openssl().TLS_client_method()!;
+  }
+
+  protected override configure(handle: Handle): void {
     const ssl = openssl();
-    const handle = ssl.SSL_CTX_new(ssl.TLS_client_method());
-    if (handle === null) throw new Error("OpenSSL has no memory");
-    this.handle = handle;
-    freedContext.register(this, handle);
+    const plan = this.#plan;
     restrict(handle, plan.minimum, plan.ciphers || SERVER_CIPHERS, plan.cipherSuites);
     ssl.SSL_CTX_ctrl(handle, CTRL_SET_SESSION_CACHE_MODE, SESSION_CACHE_OFF, null);
     ssl.SSL_CTX_set_verify(handle, plan.verify === "full" ? VERIFY_PEER : VERIFY_NONE, null);
@@ -44,6 +51,13 @@ export class ClientContext {
     }
     const own = plan.certificate;
     if (own !== null) useCertificate(handle, own.chain, own.key, "the certificate shown to servers");
+  }
+
+  /** A new SSL for a connection to a server. */
+  newConnection(): Handle {
+    const connection = this.newSsl();
+    openssl().SSL_set_connect_state(connection);
+    return connection;
   }
 }
 
@@ -71,9 +85,7 @@ export class TlsTarget {
   /** A new SSL for a connection to it. `alpn`: names on the wire, or null for none. */
   newConnection(alpn: Uint8Array | null): Handle {
     const ssl = openssl();
-    const connection = ssl.SSL_new(this.#context.handle);
-    if (connection === null) throw new Error("OpenSSL has no memory");
-    ssl.SSL_set_connect_state(connection);
+    const connection = this.#context.newConnection();
     if (this.#serverName !== null) ssl.SSL_ctrl(connection, CTRL_SET_SERVER_NAME, 0, this.#serverName);
     const rules = ssl.SSL_get0_param(connection);
     if (this.#host !== null) {
@@ -99,6 +111,10 @@ export class TlsTarget {
     this.#kept.session = session;
     return true;
   }
+
+  forgetSession(): void {
+    free(this.#kept);
+  }
 }
 
 /** The targets of a worker. Those about which a reload changes nothing stay, with their sessions. */
@@ -123,6 +139,8 @@ export class TlsTargets {
         this.#ofPlan.set(server, target);
       }
     }
+    releaseReplaced(this.#contexts, contexts);
+    for (const [key, target] of this.#targets) if (!targets.has(key)) target.forgetSession();
     this.#contexts = contexts;
     this.#targets = targets;
   }

@@ -4,6 +4,7 @@ import { HoldfastError } from "../../../errors.ts";
 import { cString, type Handle, openssl, readCertificates, readPrivateKey, takeError } from "../../../os/openssl.ts";
 import type { CertificatePlan, TlsPlan } from "../../plan.ts";
 import { alpnList, alpnSelector } from "./alpn.ts";
+import { TlsContext } from "./context.ts";
 import {
   CTRL_ADD_CHAIN_CERTIFICATE,
   CTRL_MODE,
@@ -43,22 +44,27 @@ const TICKETS = 2;
 /** Certificates between a client's own and the root. */
 const CLIENT_CHAIN_DEPTH = 5;
 
-const freed = new FinalizationRegistry<Handle>((handle) => openssl().SSL_CTX_free(handle));
-
-/**
- * An SSL_CTX. It is given back when nobody refers to this object any more, so who is about to begin a handshake may go on
- * with the context of a plan that a reload has just replaced; connections hold theirs by themselves.
- */
-export class ServerContext {
-  readonly handle: Handle;
+/** How one site is served. */
+export class ServerContext extends TlsContext {
+  readonly #certificates: readonly CertificatePlan[];
+  readonly #plan: TlsPlan;
 
   /** `certificates` are those of one site, one of each kind of key. Throws HoldfastError `tls/unusable`. */
   constructor(certificates: readonly CertificatePlan[], plan: TlsPlan) {
+    super();
+    this.#certificates = certificates;
+    this.#plan = plan;
+    this.make();
+  }
+
+  protected override method(): Handle {
+    return openssl().TLS_server_method()!;
+  }
+
+  protected override configure(handle: Handle): void {
     const ssl = openssl();
-    const handle = ssl.SSL_CTX_new(ssl.TLS_server_method());
-    if (handle === null) throw new Error("OpenSSL has no memory");
-    this.handle = handle;
-    freed.register(this, handle);
+    const certificates = this.#certificates;
+    const plan = this.#plan;
     const what = `the certificate for ${certificates[0]!.names.join(", ")}`;
     for (const certificate of certificates) useCertificate(handle, certificate.chain, certificate.key, what);
     restrict(handle, plan.minimum, plan.ciphers, plan.cipherSuites);
@@ -73,12 +79,10 @@ export class ServerContext {
     if (plan.clients !== null) askForCertificates(handle, plan.clients.ca, plan.clients.required);
   }
 
-  /** A new SSL for a client's connection. It holds the context by itself. */
+  /** A new SSL for a client's connection. */
   newConnection(): Handle {
-    const ssl = openssl();
-    const connection = ssl.SSL_new(this.handle);
-    if (connection === null) throw new Error("OpenSSL has no memory");
-    ssl.SSL_set_accept_state(connection);
+    const connection = this.newSsl();
+    openssl().SSL_set_accept_state(connection);
     return connection;
   }
 }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { bug } from "../../../errors.ts";
 import type { CertificatePlan, Plan, TlsPlan } from "../../plan.ts";
+import { releaseReplaced } from "./context.ts";
 import { ServerContext } from "./server-context.ts";
 import { useTicketKeys } from "./tickets.ts";
 
@@ -95,6 +96,7 @@ export class SiteStore {
       this.#ofPlan.set(tls, sites);
     }
     useTicketKeys(plan.ticketKeys);
+    releaseReplaced(this.#contexts, contexts);
     this.#contexts = contexts;
   }
 

@@ -121,3 +121,15 @@ test("a reload that changes nothing about a server keeps its session, one that d
   expect(ends.map((end) => end.tls!.resumed)).toEqual([false, true, false]);
   for (const end of ends) end.channel!.close(false);
 });
+
+test("who goes on with the plan before a reload still reaches a server whose rules have changed", async () => {
+  const server = serve(authority.issue(["DNS:server.test"]));
+  const store = new TlsTargets();
+  const before = targets({ ca: authority.pem, name: "server.test" }, "", store);
+  const first = await ask(server, before);
+  targets({ ca: authority.pem, name: "server.test", minimum: "TLSv1.3" }, "", store);
+  first.write("again");
+  await until(() => first.text === "helloagain");
+  const second = await ask(server, before);
+  for (const end of [first, second]) end.channel!.close(false);
+});

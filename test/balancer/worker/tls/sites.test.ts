@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import type { TlsPlan } from "../../../../src/balancer/plan.ts";
 import { certificateField } from "../../../../src/balancer/worker/tls/peer-certificate.ts";
 import { ServerContext } from "../../../../src/balancer/worker/tls/server-context.ts";
+import { openssl } from "../../../../src/os/openssl.ts";
 import { parseAddress } from "../../../../src/protocols/address.ts";
 import { type Issued, TestAuthority } from "./certificates.ts";
 import { connect, type End, LOCALHOST, open, run, TlsServer, targets, tlsPlan, until } from "./rig.ts";
@@ -245,4 +246,16 @@ describe("a reload", () => {
     // A context has some 80 KiB with its certificate.
     expect(await grown(400)).toBeLessThan(8 << 20);
   });
+});
+
+test("a reload gives back the contexts that it replaces, and who is still about to use one has it made again", () => {
+  const [kept, replaced] = [certificate(["kept.test"]), certificate(["replaced.test"])];
+  const server = serve(tlsPlan([kept, replaced]));
+  const contexts = ["kept.test", "replaced.test"].map((name) => server.sites.find(name, LOCALHOST));
+  const renewed = { ...authority.issue(["DNS:replaced.test"]), names: ["replaced.test"] };
+  server.adopt(tlsPlan([kept, renewed]), [new Uint8Array(80)]);
+  expect(contexts.map(({ isMade }) => isMade)).toEqual([true, false]);
+  expect(server.sites.find("kept.test", LOCALHOST)).toBe(contexts[0]!);
+  openssl().SSL_free(contexts[1]!.newConnection());
+  expect(contexts[1]!.isMade).toBe(true);
 });

@@ -2,7 +2,7 @@
  * Clients that mean harm, for longer and more of them than in the lab: what the process holds is bounded and given back, and
  * others are served meanwhile. slowhttptest in its modes, and floods of HTTP/2 (flood.ts).
  */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Child } from "../lab/child.ts";
 import { curl } from "../lab/curl.ts";
@@ -16,14 +16,20 @@ const SLOW_CONNECTIONS = 1000;
 const SLOW_SECONDS = 45;
 const FLOOD_CONNECTIONS = 20;
 const FLOOD_SECONDS = 10;
-/** What an attack may add to the process while it lasts. */
-const MOST_MB = 150;
+/**
+ * What attacks may add to the process. Most of it is the runtime's heap, which on a machine with much memory is only
+ * collected thoroughly when it has doubled: see the last test.
+ */
+const MOST_MB = 500;
+const REPEATED = 24;
+const REPEATED_SECONDS = 2;
 /** Others wait no longer for an answer; curl itself needs some of it to start. */
 const SLOWEST_MS = 2000;
 
 let site: Site;
 let pid = 0;
 let idle: Vitals;
+const attackers: Child[] = [];
 const rows: Record<string, string | number>[] = [];
 
 beforeAll(async () => {
@@ -39,6 +45,13 @@ afterAll(async () => {
   console.log(`\n${table(rows)}\n`);
   await site?.stop();
 }, SETUP_MS);
+
+afterEach(async () => {
+  for (const attacker of attackers.splice(0)) {
+    attacker.signal("SIGKILL");
+    await attacker.ended();
+  }
+});
 
 const allGone = () =>
   until(
@@ -56,6 +69,7 @@ async function flood(kind: string, seconds: number): Promise<string> {
       said = line;
     },
   );
+  attackers.push(child);
   if ((await child.exited) !== 0) throw new Error(child.output());
   const { connections, frames, mb, ends } = JSON.parse(said) as FloodReport;
   const how = Object.entries(ends).map(([end, count]) => `${count} ${end}`);
@@ -79,6 +93,7 @@ async function slow(...mode: string[]): Promise<string> {
       "1",
     ],
   ]);
+  attackers.push(child);
   await child.ended((SLOW_SECONDS + 30) * 1000);
   const [, lasted] = /Test ended on (\d+)th second/.exec(child.output()) ?? [];
   const [why] = /No open connections left|Hit test time limit/.exec(child.output()) ?? [];
@@ -126,8 +141,7 @@ async function expectBounded(name: string, begin: () => Promise<string>): Promis
     descriptors: after.descriptors,
   });
   console.log(JSON.stringify(rows.at(-1)));
-  expect(during.peak - before.rss).toBeLessThan(MOST_MB);
-  expect(after.rss - idle.rss).toBeLessThan(MOST_MB);
+  expect(during.peak - idle.rss).toBeLessThan(MOST_MB);
   expect(slowest).toBeLessThan(SLOWEST_MS);
   expect(served).toBeGreaterThan(20);
   // Connections to servers are kept for a while, some for each worker and server.
@@ -161,3 +175,16 @@ for (const [name, mode] of Object.entries(SLOW_MODES)) {
 for (const name of FLOODS) {
   test(name, () => expectBounded(`h2: ${name}`, () => flood(name, FLOOD_SECONDS)), 120_000);
 }
+
+test("again and again: no more is held in the end than in the beginning", async () => {
+  const kind = "100 large answers, nothing read";
+  const held: number[] = [];
+  while (held.length < REPEATED) {
+    await flood(kind, REPEATED_SECONDS);
+    await allGone();
+    held.push(Math.round(vitals(pid).rss));
+  }
+  console.log(`\nMB held behind each of ${REPEATED} times "${kind}": ${held.join(" ")}\n`);
+  const half = REPEATED / 2;
+  expect(Math.max(...held.slice(half))).toBeLessThan(1.2 * Math.max(...held.slice(0, half)));
+}, 300_000);

@@ -4,20 +4,13 @@
  */
 import { readFileSync, rmSync } from "node:fs";
 import type { Columns } from "../shared/columns.ts";
-import type { Ledger } from "../shared/ledger.ts";
-import type { Scoreboard } from "../shared/scoreboard.ts";
-import type { SourceTable } from "../shared/sources.ts";
-import type { StickyTable } from "../shared/sticky.ts";
 import type { EndSelector } from "../worker/messages.ts";
 import { endInPredecessor } from "./handover.ts";
+import { cleanUpAfter, type SharedParts } from "./left-behind.ts";
 
-export interface NeighbourContext {
-  readonly board: Scoreboard;
+/** Its own ledger, and what both share. */
+export interface NeighbourContext extends SharedParts {
   readonly columns: Columns;
-  readonly sticky: StickyTable;
-  readonly sources: SourceTable;
-  /** The ledger of that process. */
-  readonly ledger: Ledger;
 }
 
 export class Neighbour {
@@ -57,15 +50,10 @@ export class Neighbour {
   /** It is gone: what it still counted is subtracted. When it ended in order, there is nothing left. */
   cleanUp(): void {
     rmSync(this.#socket, { force: true });
-    const { board, columns, sticky, sources, ledger } = this.#context;
+    const { columns } = this.#context;
     for (const column of columns.ofProcess(this.pid)) {
-      ledger.forEachOwned(column, (fd, source) => {
-        ledger.disown(fd);
-        if (source >= 0) sources.release(source);
-      });
-      sticky.clearOwned(column);
-      sources.clearOwned(column);
-      board.retireColumn(column);
+      // Its descriptors have ended with it.
+      cleanUpAfter(column, this.#context, () => {});
       columns.free(column);
     }
   }

@@ -13,13 +13,10 @@ import { IS_EXECUTABLE } from "../../program.ts";
 import type { Plan } from "../plan.ts";
 import type { Columns } from "../shared/columns.ts";
 import type { MemoryLayout } from "../shared/layout.ts";
-import type { Ledger } from "../shared/ledger.ts";
-import type { Scoreboard } from "../shared/scoreboard.ts";
-import type { SourceTable } from "../shared/sources.ts";
-import type { StickyTable } from "../shared/sticky.ts";
 import type { WorkerBirth } from "../worker/data-plane.ts";
 import type { EndSelector, FromWorker, ToWorker } from "../worker/messages.ts";
 import type { WorkerStatus } from "./balancer.ts";
+import { cleanUpAfter, type SharedParts } from "./left-behind.ts";
 import type { OpenNumbers } from "./records.ts";
 
 /** The worker's entry. In the executable all modules are one file, and build.ts puts this entry beside it. */
@@ -44,16 +41,12 @@ export interface Lost {
 }
 
 /** What all workers of this process share. */
-export interface WorkersContext {
+export interface WorkersContext extends SharedParts {
   readonly memory: MappedMemory;
   readonly layout: MemoryLayout;
   readonly process: number;
   readonly pid: number;
-  readonly board: Scoreboard;
   readonly columns: Columns;
-  readonly ledger: Ledger;
-  readonly sticky: StickyTable;
-  readonly sources: SourceTable;
   readonly timing: Timing;
   readonly startSec: number;
   /** The newest plan of a worker (0, 1, …). */
@@ -316,16 +309,8 @@ export class Workers {
   }
 
   /** Everything that the thread held. */
-  #cleanUp(slot: Slot): void {
-    const { board, ledger, sources, sticky } = this.#context;
-    ledger.forEachOwned(slot.column, (fd, source) => {
-      ledger.disown(fd);
-      sys.close(fd);
-      if (source >= 0) sources.release(source);
-    });
-    sticky.clearOwned(slot.column);
-    sources.clearOwned(slot.column);
-    board.retireColumn(slot.column);
+  #cleanUp({ column }: Slot): void {
+    cleanUpAfter(column, this.#context, (fd) => sys.close(fd));
   }
 
   /** Ends all threads and gives their columns back. Their connections end with them. */

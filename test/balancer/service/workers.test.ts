@@ -110,13 +110,15 @@ for (const [how, worker, why] of [
     });
     expect(new Set(connected.map((session) => session.user)).size).toBe(left.length);
 
-    // The source that lost some of its connections may have as many again, and not one more.
+    // The source that lost some of its connections may have as many again, and not one more: but for those who came while
+    // its entry was locked, which a busy machine makes possible.
     const again = await Promise.all(Array.from({ length: lost }, () => connect("again")));
     for (const client of again) expect(await client.server()).toBe("server");
-    const tooMany = await connect("again");
-    await tooMany.ended;
-    expect(tooMany.received.length).toBe(0);
-    await leave([...left, ...again, tooMany]);
+    const untracked = Number(/^holdfast_sources_untracked_total (\d+)$/m.exec(await balancer.metrics())![1]);
+    const more = await Promise.all(Array.from({ length: untracked + 1 }, () => connect("again")));
+    const reached = await Promise.all(more.map((client) => client.server().catch(() => "refused")));
+    expect(reached).toContain("refused");
+    await leave([...left, ...again, ...more]);
     await until("its descriptors to be closed", async () => (await files()) <= filesBefore + 2);
     expect((await balancer.status()).workers.map(({ state }) => state)).toEqual(["running", "running"]);
   });
